@@ -1,10 +1,71 @@
 package proto
 
+// maxRest bounds the bytes of one direction that wait for a parser. A parser
+// that wants more than this at once has lost its way.
+const maxRest = 256 << 10
+
+// maxDatagramProbes is how many datagrams of one direction are offered to the
+// probes before the flow counts as not recognised.
+const maxDatagramProbes = 4
+
+// Counters of one Pool; plain integers, read by a snapshot of their worker.
+type Counters struct {
+	Found       []uint64 // flows by registry index
+	Failed      uint64   // flows whose first bytes no probe knew
+	Panics      uint64   // parser bugs caught; the flow lost its parser
+	RestFull    uint64   // directions given up because a parser hoarded bytes
+	ParserStops uint64   // directions a parser gave up on
+	Gaps        uint64   // gaps handed to parsers
+}
+
+// Pool makes and recycles the sessions of one worker.
+type Pool struct {
+	Registry *Registry
+	Counters Counters
+	// RethrowPanics makes a parser's panic fatal; tests set it.
+	RethrowPanics bool
+
+	cfg     *Config
+	free    []*Session
+	parsers [][]Parser
+}
+
+// NewPool makes a pool for one worker.
+func NewPool(r *Registry, cfg *Config) *Pool {
+	return &Pool{
+		Registry: r, cfg: cfg,
+		parsers:  make([][]Parser, len(r.Descriptors)),
+		Counters: Counters{Found: make([]uint64, len(r.Descriptors))},
+	}
+}
+
+// Get returns a session for a new flow.
+func (pl *Pool) Get(udp bool, serverPort, clientPort uint16) *Session {
+	var s *Session
+	if n := len(pl.free); n > 0 {
+		s, pl.free = pl.free[n-1], pl.free[:n-1]
+	} else {
+		s = &Session{}
+	}
+	s.reset(pl, udp)
+	s.order = pl.Registry.order(s.order[:0], udp, serverPort, clientPort)
+	return s
+}
+
+// Put takes a session back when its flow has ended.
+func (pl *Pool) Put(s *Session) {
+	s.dropParser()
+	for d := range s.rest {
+		if cap(s.rest[d]) > 4*MaxProbe {
+			s.rest[d] = nil
+		}
+	}
+	pl.free = append(pl.free, s)
+}
+
 // Session is one flow's application layer: it finds the protocol, buffers what
 // the parser has not used, and calls the parser. The sensor keeps it in
-// flow.Flow.App.
-//
-// Fields are read by detection and logging; only the Session writes them.
+// flow.Flow.App; only the Session writes its fields.
 type Session struct {
 	// Proto is the protocol found, nil before that and when none was.
 	Proto *Descriptor
@@ -14,12 +75,43 @@ type Session struct {
 	Parser Parser
 	// Failed: no protocol was recognised in this direction.
 	Failed [2]bool
+	// Seen: this direction has had bytes.
+	Seen [2]bool
 	// Original is the protocol before an upgrade, nil without one.
 	Original *Descriptor
 	// Encrypted: payload is ciphertext from here on.
 	Encrypted bool
+	// Dirty: the parser was called since the sensor last looked at Txs.
+	Dirty bool
+	// TxBase0 is added to a transaction's ID after an upgrade, so that ids stay
+	// unique in the flow.
+	TxBase0 uint64
 
-	s sessionState
+	pool      *Pool
+	udp       bool
+	order     []int // candidates, best first
+	rejected  [2]uint64
+	rest      [2][]byte
+	need      [2]int
+	stopped   [2]bool
+	closed    [2]bool
+	datagrams [2]uint8
+	upgrade   string
+}
+
+func (s *Session) reset(pl *Pool, udp bool) {
+	*s = Session{
+		Index: -1, pool: pl, udp: udp, order: s.order,
+		rest: [2][]byte{s.rest[0][:0], s.rest[1][:0]},
+	}
+}
+
+func (s *Session) dropParser() {
+	if s.Parser != nil {
+		s.Parser.Reset()
+		s.pool.parsers[s.Index] = append(s.pool.parsers[s.Index], s.Parser)
+		s.Parser = nil
+	}
 }
 
 // Txs returns the live transactions, oldest first; nil without a parser.
@@ -28,4 +120,237 @@ func (s *Session) Txs() []Tx {
 		return nil
 	}
 	return s.Parser.Txs()
+}
+
+// Data hands over the next bytes of one direction: stream bytes, or one
+// datagram. b is borrowed.
+func (s *Session) Data(d Dir, b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	s.Seen[d] = true
+	switch {
+	case s.upgrade != "":
+		s.keep(d, b)
+	case s.Parser != nil:
+		s.parse(d, b)
+	case !s.Failed[d]:
+		s.probe(d, b)
+	}
+}
+
+// Gap says that n bytes of a stream are missing.
+func (s *Session) Gap(d Dir, n int) {
+	if s.Parser == nil {
+		// A hole in the first bytes: nothing can be recognised behind it.
+		s.fail(d)
+		return
+	}
+	s.pool.Counters.Gaps++
+	s.rest[d], s.need[d] = s.rest[d][:0], 0
+	if s.stopped[d] {
+		return
+	}
+	s.guard(func() {
+		s.Dirty = true
+		if !s.Parser.Gap(d, n) {
+			s.stop(d)
+		}
+	})
+}
+
+// Close says that a direction has ended.
+func (s *Session) Close(d Dir) {
+	if s.closed[d] {
+		return
+	}
+	s.closed[d] = true
+	if s.Parser == nil {
+		return
+	}
+	s.guard(func() {
+		s.Dirty = true
+		s.Parser.Close(d)
+	})
+}
+
+// Settle finishes a protocol change that a parser asked for, once the old
+// transactions have been inspected and logged. It reports whether there is
+// something new to inspect; the sensor calls it until it returns false.
+func (s *Session) Settle() bool {
+	if s.upgrade == "" {
+		return false
+	}
+	name := s.upgrade
+	s.upgrade = ""
+	s.Original, s.Proto = s.Proto, nil
+	s.dropParser()
+	s.Index = -1
+	s.Failed, s.rejected, s.stopped = [2]bool{}, [2]uint64{}, [2]bool{}
+	if i, ok := s.pool.Registry.ByName(name); ok {
+		s.begin(i)
+	}
+	for _, d := range [2]Dir{ToServer, ToClient} {
+		held := s.rest[d]
+		if len(held) == 0 {
+			continue
+		}
+		s.rest[d] = nil
+		s.Data(d, held)
+		if s.rest[d] == nil {
+			s.rest[d] = held[:0]
+		}
+	}
+	return s.Dirty
+}
+
+// probe offers the first bytes to every candidate that has not refused yet.
+func (s *Session) probe(d Dir, b []byte) {
+	view := b
+	if !s.udp {
+		s.rest[d] = append(s.rest[d], b[:min(len(b), maxRest-len(s.rest[d]))]...)
+		view = s.rest[d][:min(len(s.rest[d]), MaxProbe)]
+	}
+	waiting := false
+	for _, i := range s.order {
+		if s.rejected[d]&(1<<i) != 0 {
+			continue
+		}
+		switch s.pool.Registry.Descriptors[i].Probe(d, view) {
+		case Accept:
+			s.found(i, d, b)
+			return
+		case Reject:
+			if !s.udp {
+				s.rejected[d] |= 1 << i
+			}
+		case NeedMore:
+			waiting = true
+		}
+	}
+	s.datagrams[d]++
+	if s.udp && s.datagrams[d] < maxDatagramProbes || waiting && len(view) < MaxProbe {
+		return
+	}
+	s.fail(d)
+}
+
+func (s *Session) fail(d Dir) {
+	if !s.Failed[d] && !s.Failed[d.Opposite()] {
+		s.pool.Counters.Failed++
+	}
+	s.Failed[d] = true
+	s.rest[d] = s.rest[d][:0]
+}
+
+func (s *Session) begin(i int) {
+	s.Index, s.Proto = i, s.pool.Registry.Descriptors[i]
+	s.pool.Counters.Found[i]++
+	free := &s.pool.parsers[i]
+	if n := len(*free); n > 0 {
+		s.Parser, *free = (*free)[n-1], (*free)[:n-1]
+	} else {
+		s.Parser = s.Proto.New(s.pool.cfg)
+	}
+	s.need = [2]int{}
+	s.Dirty = true
+}
+
+// found starts the parser and gives it what was held back, the client's bytes
+// first: they were sent first in every protocol but those with a banner, whose
+// parsers take either order.
+func (s *Session) found(i int, d Dir, b []byte) {
+	s.begin(i)
+	if s.udp {
+		s.feed(d, b)
+		return
+	}
+	for _, dir := range [2]Dir{ToServer, ToClient} {
+		if len(s.rest[dir]) > 0 {
+			s.feed(dir, nil)
+		}
+		if s.closed[dir] && s.Parser != nil {
+			s.guard(func() { s.Parser.Close(dir) })
+		}
+	}
+}
+
+func (s *Session) parse(d Dir, b []byte) {
+	if s.stopped[d] {
+		return
+	}
+	s.feed(d, b)
+}
+
+// feed calls the parser with what is held back and b, and keeps what it leaves.
+func (s *Session) feed(d Dir, b []byte) {
+	view, held := b, len(s.rest[d]) > 0
+	if held {
+		s.rest[d] = append(s.rest[d], b...)
+		view = s.rest[d]
+	}
+	if len(view) < s.need[d] && !s.udp {
+		if !held {
+			s.keep(d, b)
+		}
+		return
+	}
+	var pr Progress
+	if !s.guard(func() { pr = s.Parser.Data(d, view) }) {
+		return
+	}
+	s.Dirty = true
+	s.Encrypted = s.Encrypted || pr.Encrypted
+	left := view[min(max(pr.Used, 0), len(view)):]
+	if s.udp {
+		left = nil
+	}
+	s.need[d] = pr.Need
+	if pr.Upgrade != "" {
+		s.upgrade = pr.Upgrade
+	}
+	switch {
+	case pr.Stop && s.upgrade == "":
+		s.stop(d)
+	case held:
+		s.rest[d] = s.rest[d][:copy(s.rest[d], left)]
+	case len(left) > 0:
+		s.keep(d, left)
+	}
+	if len(s.rest[d]) >= maxRest {
+		s.pool.Counters.RestFull++
+		s.stop(d)
+	}
+}
+
+func (s *Session) keep(d Dir, b []byte) {
+	s.rest[d] = append(s.rest[d], b[:max(0, min(len(b), maxRest-len(s.rest[d])))]...)
+}
+
+func (s *Session) stop(d Dir) {
+	if !s.stopped[d] {
+		s.pool.Counters.ParserStops++
+	}
+	s.stopped[d] = true
+	s.rest[d], s.need[d] = s.rest[d][:0], 0
+}
+
+// guard runs a parser call. A panic is our bug: it costs this flow its parser,
+// is counted, and the sensor goes on.
+func (s *Session) guard(call func()) (ok bool) {
+	defer func() {
+		if ok {
+			return
+		}
+		if s.pool.RethrowPanics {
+			return
+		}
+		if recover() != nil {
+			s.pool.Counters.Panics++
+			s.Parser, s.Proto, s.Index = nil, nil, -1
+			s.Failed = [2]bool{true, true}
+		}
+	}()
+	call()
+	return true
 }
