@@ -125,6 +125,7 @@ type Flow struct {
 	App    any // *proto.Session
 	AppID  any // *appid.State
 	Detect any // *detect.FlowState
+	Owner  any // the sensor's own state
 }
 
 // DirOf tells which way p travels in f.
