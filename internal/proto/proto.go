@@ -80,9 +80,25 @@ type Descriptor struct {
 	// requests and responses apart uses two), or LogAlert for the object inside
 	// an alert. It allocates nothing.
 	AppendEVE func(dst []byte, tx Tx, which LogBit) []byte
+	// Identify tells the application classifier what tx shows of the peer; nil
+	// when the protocol names nothing. It fills what it knows and leaves the
+	// rest; the bytes are borrowed until the parser's next call.
+	Identify func(tx Tx, id *Identity)
 	// AppendAlert, when set, replaces AppendEVE for LogAlert: dns in alerts has
 	// another shape than in dns records.
 	AppendAlert func(dst []byte, tx Tx) []byte
+}
+
+// Identity is what a transaction shows of who is talking.
+type Identity struct {
+	Hostname    []byte // SNI, Host header, DNS question: as sent, not verified
+	ALPN        []byte // the server's choice, else the client's first offer
+	JA4         []byte // client fingerprint
+	UserAgent   []byte
+	Server      []byte // server software
+	ContentType []byte
+	Path        []byte // request target, normalised
+	CertNames   [][]byte
 }
 
 // MaxProbe bounds the bytes of one direction that are offered to probes.

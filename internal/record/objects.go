@@ -1,0 +1,181 @@
+package record
+
+import (
+	"github.com/mirrorwall/mirrorwall/internal/base/jsonx"
+	"github.com/mirrorwall/mirrorwall/internal/flow"
+	"github.com/mirrorwall/mirrorwall/internal/packet"
+	"github.com/mirrorwall/mirrorwall/internal/proto"
+)
+
+// AlertInfo is what a signature says of itself in an alert.
+type AlertInfo struct {
+	GID, SID, Rev uint32
+	Signature     string
+	Category      string
+	Severity      int
+	References    []string
+	Metadata      []MetadataValue
+	// Flowbits are the names set on the flow, for EVE's metadata object.
+	Flowbits []string
+}
+
+// MetadataValue is one name of a signature's metadata with all its values.
+type MetadataValue struct {
+	Name   string
+	Values []string
+}
+
+// Alert appends the objects "metadata" and "alert". The action is always
+// "allowed": an out-of-band sensor blocks nothing, and says so.
+func (e *Encoder) Alert(a *AlertInfo) {
+	b := e.Buf
+	if len(a.Flowbits) > 0 {
+		b = append(jsonx.Key(b, "metadata"), '{')
+		b = append(appendStrings(b, "flowbits", a.Flowbits), '}')
+	}
+	b = append(jsonx.Key(b, "alert"), '{')
+	b = jsonx.String(b, "action", "allowed")
+	b = jsonx.Uint(b, "gid", uint64(a.GID))
+	b = jsonx.Uint(b, "signature_id", uint64(a.SID))
+	b = jsonx.Uint(b, "rev", uint64(a.Rev))
+	b = jsonx.String(b, "signature", a.Signature)
+	b = jsonx.String(b, "category", a.Category)
+	b = jsonx.Int(b, "severity", int64(a.Severity))
+	if len(a.References) > 0 {
+		b = appendStrings(b, "references", a.References)
+	}
+	if len(a.Metadata) > 0 {
+		b = append(jsonx.Key(b, "metadata"), '{')
+		for _, m := range a.Metadata {
+			b = appendStrings(b, m.Name, m.Values)
+		}
+		b = append(b, '}')
+	}
+	e.Buf = append(b, '}')
+}
+
+func appendStrings(b []byte, name string, values []string) []byte {
+	b = jsonx.AppendString(jsonx.Comma(b), name)
+	b = append(b, ':', '[')
+	for _, v := range values {
+		b = jsonx.AppendString(jsonx.Comma(b), v)
+	}
+	return append(b, ']')
+}
+
+// App appends the protocol's own object, named by its descriptor, for what
+// which asks.
+func (e *Encoder) App(d *proto.Descriptor, tx proto.Tx, which proto.LogBit) {
+	if d.EVE == "" {
+		return
+	}
+	mark := len(e.Buf)
+	b := jsonx.Key(e.Buf, d.EVE)
+	start := len(b)
+	if which == proto.LogAlert && d.AppendAlert != nil {
+		b = d.AppendAlert(b, tx)
+	} else {
+		b = d.AppendEVE(b, tx, which)
+	}
+	if len(b) <= start+len("{}") {
+		b = b[:mark]
+	}
+	e.Buf = b
+}
+
+// AlertFlow appends the short "flow" object that an alert carries.
+func (e *Encoder) AlertFlow(f *flow.Flow) {
+	b := append(jsonx.Key(e.Buf, "flow"), '{')
+	b = appendCounts(b, f)
+	b = e.AppendTime(jsonx.Key(b, "start"), f.Start)
+	b = AppendAddr(jsonx.Key(b, "src_ip"), f.Client)
+	b = AppendAddr(jsonx.Key(b, "dest_ip"), f.Server)
+	if hasPorts(f.Key.Proto) {
+		b = jsonx.Uint(b, "src_port", uint64(f.ClientPort))
+		b = jsonx.Uint(b, "dest_port", uint64(f.ServerPort))
+	}
+	e.Buf = append(b, '}')
+}
+
+func appendCounts(b []byte, f *flow.Flow) []byte {
+	b = jsonx.Uint(b, "pkts_toserver", f.Pkts[flow.ToServer])
+	b = jsonx.Uint(b, "pkts_toclient", f.Pkts[flow.ToClient])
+	b = jsonx.Uint(b, "bytes_toserver", f.Bytes[flow.ToServer])
+	return jsonx.Uint(b, "bytes_toclient", f.Bytes[flow.ToClient])
+}
+
+// FlowRecord appends the objects of a flow record: metadata, "flow" and for
+// TCP "tcp". A flow that still lives (a periodic record) has no reason.
+func (e *Encoder) FlowRecord(f *flow.Flow, txs uint64, flowbits []string) {
+	b := e.Buf
+	if len(flowbits) > 0 {
+		b = append(jsonx.Key(b, "metadata"), '{')
+		b = append(appendStrings(b, "flowbits", flowbits), '}')
+	}
+	if f.Key.Proto == packet.ProtoICMP || f.Key.Proto == packet.ProtoICMPv6 {
+		b = appendICMP(b, f)
+	}
+	b = append(jsonx.Key(b, "flow"), '{')
+	b = appendCounts(b, f)
+	b = e.AppendTime(jsonx.Key(b, "start"), f.Start)
+	b = e.AppendTime(jsonx.Key(b, "end"), f.Last)
+	b = jsonx.Uint(b, "age", uint64(max(0, f.Last/1e9-f.Start/1e9)))
+	b = jsonx.String(b, "state", f.State.String())
+	b = jsonx.StringNotEmpty(b, "reason", f.Reason.String())
+	b = jsonx.Bool(b, "alerted", f.Flags&flow.FlagAlerted != 0)
+	if txs > 0 {
+		b = jsonx.Uint(b, "tx_cnt", txs)
+	}
+	b = append(b, '}')
+	if f.TCP != nil {
+		b = appendTCP(b, f)
+	}
+	e.Buf = b
+}
+
+func appendICMP(b []byte, f *flow.Flow) []byte {
+	b = jsonx.Uint(b, "icmp_type", uint64(f.ICMP[0]))
+	b = jsonx.Uint(b, "icmp_code", uint64(f.ICMP[1]))
+	if f.Pkts[flow.ToClient] > 0 {
+		b = jsonx.Uint(b, "response_icmp_type", uint64(f.ICMP[2]))
+		b = jsonx.Uint(b, "response_icmp_code", uint64(f.ICMP[3]))
+	}
+	return b
+}
+
+// Anomaly appends the object "anomaly". Kind is "decode", "stream" or
+// "applayer"; layer and appProto are empty but for the last.
+func (e *Encoder) Anomaly(kind, event, layer, appProto string) {
+	b := append(jsonx.Key(e.Buf, "anomaly"), '{')
+	b = jsonx.StringNotEmpty(b, "app_proto", appProto)
+	b = jsonx.String(b, "type", kind)
+	b = jsonx.String(b, "event", event)
+	b = jsonx.StringNotEmpty(b, "layer", layer)
+	e.Buf = append(b, '}')
+}
+
+// FileInfo appends the object "fileinfo".
+func (e *Encoder) FileInfo(f *proto.File) {
+	b := append(jsonx.Key(e.Buf, "fileinfo"), '{')
+	b = jsonx.String(b, "filename", f.Name)
+	if t := FileType(f.Head); t != "" {
+		b = jsonx.String(b, "magic", t)
+	}
+	b = jsonx.Bool(b, "gaps", f.Gaps)
+	b = jsonx.String(b, "state", f.State.String())
+	if f.State == proto.FileClosed {
+		if f.AllHashes {
+			b = jsonx.Hex(b, "md5", f.MD5[:])
+			b = jsonx.Hex(b, "sha1", f.SHA1[:])
+		}
+		b = jsonx.Hex(b, "sha256", f.SHA256[:])
+	}
+	b = jsonx.Bool(b, "stored", false)
+	b = jsonx.Uint(b, "size", f.Size)
+	if f.Ranged {
+		b = jsonx.Uint(b, "start", f.Start)
+		b = jsonx.Uint(b, "end", f.End)
+	}
+	b = jsonx.Uint(b, "tx_id", f.TxID)
+	e.Buf = append(b, '}')
+}

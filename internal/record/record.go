@@ -1,0 +1,123 @@
+// Package record holds the log records: their types, their fields, and their
+// encodings, EVE JSON first.
+//
+// Field names, types and nesting follow Suricata 8's EVE. Everything of ours
+// sits in one object, "mirrorwall". Credentials and payload bytes never reach a
+// record.
+package record
+
+import (
+	"github.com/mirrorwall/mirrorwall/internal/packet"
+)
+
+// Type is the kind of a record.
+type Type uint8
+
+// Record types.
+const (
+	Flow Type = iota
+	Alert
+	HTTP
+	DNS
+	MDNS
+	TLS
+	SSH
+	Anomaly
+	FileInfo
+	Stats
+	Tunnel
+	System
+	Response
+	numTypes
+)
+
+// Kind says where records of one type go: one row for each.
+type Kind struct {
+	Type Type
+	// EVE is the event_type in eve.json; empty: not written there.
+	EVE string
+	// Log is our log type, as in `mirrorwall logs LOGTYPE`.
+	Log string
+	// PAN is the PAN-OS log type whose columns and filters fit; empty: none.
+	PAN string
+}
+
+// Kinds maps every record to its EVE type and its log type. Tunnel, system and
+// response records are ours alone: EVE's schema is closed, so they go to the
+// log store and to match lists, never to eve.json.
+func Kinds() [numTypes]Kind {
+	return [numTypes]Kind{
+		Flow:     {Flow, "flow", "traffic", "TRAFFIC"},
+		Alert:    {Alert, "alert", "threat", "THREAT"},
+		HTTP:     {HTTP, "http", "url", "THREAT/url"},
+		DNS:      {DNS, "dns", "dns", ""},
+		MDNS:     {MDNS, "mdns", "dns", ""},
+		TLS:      {TLS, "tls", "tls", "DECRYPTION"},
+		SSH:      {SSH, "ssh", "traffic", ""},
+		Anomaly:  {Anomaly, "anomaly", "threat", "THREAT"},
+		FileInfo: {FileInfo, "fileinfo", "file", "THREAT/file"},
+		Stats:    {Stats, "stats", "system", ""},
+		Tunnel:   {Tunnel, "", "tunnel", "TUNNEL"},
+		System:   {System, "", "system", "SYSTEM"},
+		Response: {Response, "", "response", ""},
+	}
+}
+
+// Common is what every record of traffic says. The encoder reads it and keeps
+// nothing.
+type Common struct {
+	Event       string // EVE event_type
+	Time        int64  // packet time, nanoseconds
+	FlowID      uint64 // 0: no flow
+	PcapCnt     uint64 // 0: left out
+	VLAN        []uint16
+	Src, Dst    packet.Addr
+	SrcPort     uint16
+	DstPort     uint16
+	Proto       uint8
+	IPVersion   uint8
+	ICMP        bool // ICMPType and ICMPCode are written
+	ICMPType    uint8
+	ICMPCode    uint8
+	SPI         uint32 // ESP, 0: left out
+	PktSrc      string
+	CommunityID []byte
+	HasTx       bool
+	TxID        uint64
+	Direction   string // alerts: "to_server" …
+	AppProto    string
+	AppProtoTS  string
+	AppProtoTC  string
+	AppProtoWas string // before an upgrade
+	Mirror      *packet.Mirror
+	Ours        *Ours
+}
+
+// Ours is the content of the object "mirrorwall".
+type Ours struct {
+	App           string
+	AppConfidence string
+	AppReason     string
+	AppCategory   string
+	AppRisk       uint8
+	Hostname      []byte
+	JA4           []byte
+	HasVNI        bool
+	VNI           uint32
+	Tenant        string
+	Rule          string
+	Verdict       string
+	Flags         []string
+}
+
+// PktSrc values.
+const (
+	PktSrcWire    = "wire/pcap"
+	PktSrcFlowEnd = "stream (flow timeout)"
+	PktSrcDefrag  = "defrag"
+	PktSrcVXLAN   = "vxlan encapsulation"
+	PktSrcGENEVE  = "geneve encapsulation"
+	PktSrcGRE     = "gre tunnel"
+	PktSrcERSPAN  = "erspan"
+	PktSrcIPIP    = "ipv4 tunnel"
+)
