@@ -36,14 +36,15 @@ type Rule struct {
 	Msg           string
 }
 
-// Option is one keyword of the rule's body, in order.
+// Option is one keyword of the rule's body, in order. A '!' that stands first
+// in the value, quoted or not (content:!"x", dsize:!10), is in Neg alone.
 type Option struct {
 	Name   string
-	Value  string // as written, outer blanks trimmed; quotes kept
+	Value  string // as written behind the '!', outer blanks trimmed; quotes kept
 	HasVal bool
 	Neg    bool // '!' before the value (content:!"x")
 	Pos    Pos  // of the name
-	ValPos Pos  // of the value
+	ValPos Pos  // of Value's first byte
 }
 
 // Pos is a place in a rules file; Line and Column start at 1, Column counts
