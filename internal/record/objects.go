@@ -179,3 +179,30 @@ func (e *Encoder) FileInfo(f *proto.File) {
 	b = jsonx.Uint(b, "tx_id", f.TxID)
 	e.Buf = append(b, '}')
 }
+
+func appendTCP(b []byte, f *flow.Flow) []byte {
+	s := f.TCP
+	all := s.AllFlags()
+	b = append(jsonx.Key(b, "tcp"), '{')
+	b = jsonx.Hex(b, "tcp_flags", []byte{all})
+	b = jsonx.Hex(b, "tcp_flags_ts", []byte{s.TCPFlags[flow.ToServer]})
+	b = jsonx.Hex(b, "tcp_flags_tc", []byte{s.TCPFlags[flow.ToClient]})
+	for i, name := range tcpFlagNames {
+		if all&(1<<i) != 0 {
+			b = jsonx.Bool(b, name, true)
+		}
+	}
+	b = jsonx.StringNotEmpty(b, "state", s.State.String())
+	if s.Gap(flow.ToServer) {
+		b = jsonx.Bool(b, "ts_gap", true)
+	}
+	if s.Gap(flow.ToClient) {
+		b = jsonx.Bool(b, "tc_gap", true)
+	}
+	b = jsonx.Uint(b, "ts_max_regions", uint64(s.MaxRegions(flow.ToServer)))
+	b = jsonx.Uint(b, "tc_max_regions", uint64(s.MaxRegions(flow.ToClient)))
+	return append(b, '}')
+}
+
+// tcpFlagNames are EVE's names by bit number.
+var tcpFlagNames = [8]string{"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"}

@@ -97,7 +97,7 @@ type Common struct {
 type Ours struct {
 	App           string
 	AppConfidence string
-	AppReason     string
+	AppReason     []byte
 	AppCategory   string
 	AppRisk       uint8
 	Hostname      []byte

@@ -1,0 +1,85 @@
+package sensor
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/mirrorwall/mirrorwall/internal/record"
+)
+
+// Counters are a worker's own totals; plain integers, copied by Snapshot.
+type Counters struct {
+	Packets      uint64
+	Bytes        uint64
+	Ignored      uint64 // frames from outside Sources
+	Dups         uint64
+	Alerts       uint64
+	Transactions uint64 // protocol records written
+	Files        uint64
+	AppEvents    uint64
+	DecodeEvents uint64
+	StreamEvents uint64
+	FlowRecords  uint64
+}
+
+// Snapshot returns every counter of the worker under its EVE stats name,
+// sorted; counters of ours sit below "mirrorwall". It must be called by the
+// goroutine that runs the worker.
+func (w *Worker) Snapshot() []record.Stat {
+	fl := w.table.Counters()
+	eng := &w.engine.Counters
+	s := []record.Stat{
+		{Name: "decoder.pkts", Value: w.C.Packets},
+		{Name: "decoder.bytes", Value: w.C.Bytes},
+		{Name: "flow.total", Value: fl.Flows},
+		{Name: "flow.active", Value: fl.Active},
+		{Name: "flow.tcp", Value: fl.FlowsTCP},
+		{Name: "flow.udp", Value: fl.FlowsUDP},
+		{Name: "flow.icmpv4", Value: fl.FlowsICMP},
+		{Name: "flow.tcp_reuse", Value: fl.Reused},
+		{Name: "tcp.sessions", Value: fl.Sessions},
+		{Name: "tcp.midstream_pickups", Value: fl.Midstream},
+		{Name: "tcp.syn", Value: fl.SYN},
+		{Name: "tcp.synack", Value: fl.SYNACK},
+		{Name: "tcp.rst", Value: fl.RST},
+		{Name: "tcp.overlap", Value: fl.Overlaps},
+		{Name: "tcp.overlap_diff_data", Value: fl.OverlapsDiffer},
+		{Name: "tcp.reassembly_gap", Value: fl.Gaps},
+		{Name: "tcp.segment_memcap_drop", Value: fl.SegmentDrops + fl.MemcapDrops},
+		{Name: "tcp.invalid_checksum", Value: fl.ChecksumDrops},
+		{Name: "tcp.reassembly_memuse", Value: fl.MemoryInUse},
+		{Name: "detect.alert", Value: w.C.Alerts},
+		{Name: "detect.alert_queue_overflow", Value: eng.AlertOverflow},
+	}
+	s = append(s, w.decodeStats()...)
+	for i, d := range w.cfg.Registry.Descriptors {
+		s = append(s, record.Stat{Name: "app_layer.flow." + d.Name, Value: w.pool.Counters.Found[i]})
+	}
+	slices.SortFunc(s, func(a, b record.Stat) int { return strings.Compare(a.Name, b.Name) })
+	return s
+}
+
+// Losses are the worker's own reasons for not having inspected something, by
+// cause: what the health page, the metrics and a summary show.
+func (w *Worker) Losses() []Loss {
+	fl := w.table.Counters()
+	return []Loss{
+		{"flow_evicted", "flows ended early: flow table full", fl.Evicted},
+		{"segment_bound", "TCP segments dropped: a stream's buffer was full", fl.SegmentDrops},
+		{"segment_memory", "TCP segments dropped: reassembly memory was full", fl.MemcapDrops},
+		{"stream_gap", "holes in TCP streams: packets that the mirror never showed", fl.Gaps},
+		{"stream_depth", "TCP directions followed no further than the depth limit", fl.DepthReached},
+		{"parser_stop", "directions that a parser gave up on", w.pool.Counters.ParserStops},
+		{"parser_hoard", "directions given up: a parser wanted too much at once", w.pool.Counters.RestFull},
+		{"parser_panic", "flows that lost their parser to a bug of ours", w.pool.Counters.Panics},
+		{"alert_overflow", "alerts beyond the limit of one packet", w.engine.Counters.AlertOverflow},
+		{"source_ignored", "frames from outside the allowed sources", w.C.Ignored},
+	}
+}
+
+// Loss is one reason for not having inspected something.
+type Loss struct {
+	Cause string // label value of mirrorwall_sensor_loss_total
+	Text  string // for people
+	Count uint64
+}

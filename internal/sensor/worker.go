@@ -1,0 +1,209 @@
+// Package sensor wires the packet path into workers: capture, decode, flow,
+// application layer, application identification, detection, records.
+//
+// A Worker owns everything that it touches per packet; workers share only the
+// immutable ruleset and catalogue, the thresholds, and the output, which they
+// reach in batches. Packet time is the only clock of the packet path.
+package sensor
+
+import (
+	"github.com/mirrorwall/mirrorwall/internal/appid"
+	"github.com/mirrorwall/mirrorwall/internal/capture"
+	"github.com/mirrorwall/mirrorwall/internal/detect"
+	"github.com/mirrorwall/mirrorwall/internal/flow"
+	"github.com/mirrorwall/mirrorwall/internal/packet"
+	"github.com/mirrorwall/mirrorwall/internal/proto"
+	"github.com/mirrorwall/mirrorwall/internal/record"
+)
+
+// expireEvery is how often, in packet time, idle flows are looked for.
+const expireEvery = int64(1e9)
+
+// Config is what all workers of a sensor share.
+type Config struct {
+	Registry  *proto.Registry
+	Catalogue *appid.Catalogue
+	Rules     *detect.Ruleset
+	Shared    *detect.Shared // nil: made by the sensor
+	Proto     proto.Config
+	Flow      flow.Config
+	Decode    packet.Config
+	Defrag    packet.DefragConfig
+	Sources   *Sources // nil: everything is allowed
+	// Dedup recognises two copies of one packet from two mirror sessions.
+	Dedup bool
+	// FlowInterval writes a record for a living flow every so many
+	// nanoseconds of packet time; 0 only at its end.
+	FlowInterval int64
+	// Log selects what is written.
+	Log LogConfig
+	// RethrowPanics makes a parser bug fatal; tests set it.
+	RethrowPanics bool
+}
+
+// LogConfig selects optional records.
+type LogConfig struct {
+	DecodeAnomalies bool // anomaly records of the decoder (Suricata's default: off)
+	StreamAnomalies bool
+}
+
+// Output takes finished records: whole EVE lines of one or more records. The
+// bytes are borrowed until Write returns.
+type Output interface {
+	Write(lines []byte) (int, error)
+}
+
+// Observer is told of what a person or a test wants to see at once. All
+// arguments are borrowed. A nil Observer costs nothing.
+type Observer interface {
+	Alert(c *record.Common, a *record.AlertInfo, f *flow.Flow)
+	FlowEnd(c *record.Common, f *flow.Flow)
+}
+
+// Worker runs the packet path for the packets it is given.
+type Worker struct {
+	cfg *Config
+	out Output
+	obs Observer
+
+	dec    *packet.Decoder
+	defrag *packet.Defrag
+	dup    *packet.Dup
+	table  *flow.Table
+	pool   *proto.Pool
+	engine *detect.Engine
+	enc    record.Encoder
+
+	pkt        packet.Packet
+	end        packet.Packet // the pseudo packet of a flow's end
+	number     uint64
+	nextExpire int64
+	ending     bool // inside a flow's end: pkt is not of that flow
+	conns      connPool
+	common     record.Common
+	ours       record.Ours
+	identity   proto.Identity
+	infos      map[*detect.Signature]*record.AlertInfo
+
+	C Counters
+}
+
+// NewWorker makes a worker that writes to out; obs may be nil.
+func NewWorker(cfg *Config, out Output, obs Observer) *Worker {
+	w := &Worker{cfg: cfg, out: out, obs: obs, infos: map[*detect.Signature]*record.AlertInfo{}}
+	w.dec = packet.NewDecoder(cfg.Decode)
+	w.defrag = packet.NewDefrag(cfg.Defrag)
+	if cfg.Dedup {
+		w.dup = packet.NewDup()
+	}
+	w.table = flow.NewTable(cfg.Flow, w)
+	w.pool = proto.NewPool(cfg.Registry, &cfg.Proto)
+	w.pool.RethrowPanics = cfg.RethrowPanics
+	w.engine = detect.NewEngine(cfg.Rules, cfg.Shared)
+	return w
+}
+
+// SwapRules changes the ruleset between two packets.
+func (w *Worker) SwapRules(rs *detect.Ruleset) { w.engine.Swap(rs) }
+
+// Frame runs one captured frame through the packet path. f is borrowed.
+func (w *Worker) Frame(f *capture.Frame) {
+	w.number++
+	p := &w.pkt
+	w.dec.Decode(p, packet.FrameInfo{
+		Data: f.Data, WireLen: f.WireLen, Time: f.Time, Link: f.Link,
+		Number: w.number, Outer: f.Outer,
+	})
+	w.C.Packets++
+	w.C.Bytes += uint64(len(f.Data))
+	if w.cfg.Sources != nil && !w.cfg.Sources.allowed(p, &w.C) {
+		return
+	}
+	if p.Has(packet.FlagFragment) {
+		w.fragment(p)
+		return
+	}
+	w.packet(p)
+}
+
+// fragment keeps p until its datagram is whole and then runs that.
+func (w *Worker) fragment(p *packet.Packet) {
+	w.packet(p)
+	if w.defrag.Add(p) {
+		w.dec.DecodeReassembled(p, w.defrag)
+		w.packet(p)
+	}
+}
+
+// packet runs one decoded packet.
+func (w *Worker) packet(p *packet.Packet) {
+	if w.dup != nil && w.dup.Seen(p) {
+		w.C.Dups++
+	}
+	if p.Time >= w.nextExpire {
+		w.table.Expire(p.Time)
+		w.nextExpire = p.Time + expireEvery
+	}
+	f, d := w.table.Track(p)
+	if p.Has(packet.FlagDup) {
+		return
+	}
+	if f == nil {
+		w.report(w.engine.Inspect(p, nil, d, nil), p, nil)
+		w.decodeAnomalies(p, nil)
+		w.flushIfFull()
+		return
+	}
+	c := f.Owner.(*conn)
+	if p.Proto != packet.ProtoTCP && len(p.Payload) > 0 {
+		w.cfg.Catalogue.Bytes(&c.app, d, p.Payload)
+		if c.session != nil {
+			c.session.Data(d, p.Payload)
+		}
+	}
+	w.decodeAnomalies(p, f)
+	w.inspect(p, f, d, c)
+	if w.cfg.FlowInterval > 0 && p.Time-c.logged >= w.cfg.FlowInterval {
+		c.logged = p.Time
+		w.logFlow(f, c)
+	}
+	w.flushIfFull()
+}
+
+// inspect runs detection and logging for one packet of a flow, again for each
+// change of protocol that the packet brought.
+func (w *Worker) inspect(p *packet.Packet, f *flow.Flow, d flow.Dir, c *conn) {
+	for {
+		w.identify(f, c)
+		w.report(w.engine.Inspect(p, f, d, c.session), p, f)
+		w.transactions(p, f, d, c)
+		if c.session == nil || !c.session.Settle() {
+			return
+		}
+	}
+}
+
+// Finish ends every flow and flushes the output: the capture is over.
+func (w *Worker) Finish() error {
+	w.table.Flush(flow.ReasonShutdown)
+	return w.Flush()
+}
+
+const flushAt = 64 << 10
+
+func (w *Worker) flushIfFull() {
+	if len(w.enc.Buf) >= flushAt {
+		// Lost lines are counted by the output, which also reports the first.
+		_ = w.Flush()
+	}
+}
+
+// Flush hands the finished records to the output.
+func (w *Worker) Flush() error {
+	if len(w.enc.Buf) == 0 {
+		return nil
+	}
+	_, err := w.out.Write(w.enc.Buf)
+	w.enc.Buf = w.enc.Buf[:0]
+	return err
+}
