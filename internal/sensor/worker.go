@@ -35,6 +35,8 @@ type Config struct {
 	// FlowInterval writes a record for a living flow every so many
 	// nanoseconds of packet time; 0 only at its end.
 	FlowInterval int64
+	// MaxAlerts bounds the alerts of one packet; 0 means 15.
+	MaxAlerts int
 	// Log selects what is written.
 	Log LogConfig
 	// RethrowPanics makes a parser bug fatal; tests set it.

@@ -1,0 +1,172 @@
+package sensor
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/mirrorwall/mirrorwall/apps"
+	"github.com/mirrorwall/mirrorwall/internal/appid"
+	"github.com/mirrorwall/mirrorwall/internal/detect"
+	"github.com/mirrorwall/mirrorwall/internal/flow"
+	"github.com/mirrorwall/mirrorwall/internal/packet"
+	"github.com/mirrorwall/mirrorwall/internal/proto"
+	"github.com/mirrorwall/mirrorwall/internal/proto/all"
+)
+
+// DefaultConfig is a sensor with every protocol, the embedded catalogue, and
+// no rules.
+func DefaultConfig() (*Config, error) {
+	cat, err := appid.Load(apps.FS)
+	if err != nil {
+		return nil, fmt.Errorf("application catalogue: %w", err)
+	}
+	cfg := &Config{
+		Registry:  proto.NewRegistry(all.Protocols()),
+		Catalogue: cat,
+		Flow:      flow.DefaultConfig(),
+		Shared:    detect.NewShared(),
+	}
+	cfg.Rules, _ = detect.Compile(nil, cfg.DetectConfig(detect.DefaultVars()))
+	return cfg, nil
+}
+
+// DetectConfig is what compiling rules for this sensor takes.
+func (cfg *Config) DetectConfig(vars detect.Vars) *detect.Config {
+	return &detect.Config{
+		Registry: cfg.Registry, Vars: vars, MaxAlerts: cfg.MaxAlerts, PacketDirOnly: true,
+		Events: detect.EventNames{
+			Decoder: packet.EventByName,
+			Stream: func(name string) (uint8, bool) {
+				e, ok := flow.EventByName(name)
+				return uint8(e), ok
+			},
+		},
+	}
+}
+
+// ErrUnknownSetting says that no setting has the given name.
+var ErrUnknownSetting = errors.New("unknown setting")
+
+// Settings changes a Config by Suricata's configuration names.
+type Settings struct {
+	cfg  *Config
+	Vars detect.Vars
+	raw  map[string]string
+}
+
+// NewSettings starts from cfg and Suricata's default variables.
+func NewSettings(cfg *Config) *Settings {
+	s := &Settings{cfg: cfg, Vars: detect.DefaultVars(), raw: map[string]string{}}
+	cfg.Proto.Set = func(key string) string { return s.raw[key] }
+	return s
+}
+
+const libhtp = "app-layer.protocols.http.libhtp.default-config."
+
+// Set changes one setting. The error wraps ErrUnknownSetting for a name that
+// means nothing here.
+func (s *Settings) Set(key, value string) error {
+	cfg := s.cfg
+	s.raw[key] = value
+	if name, ok := strings.CutPrefix(key, "vars.address-groups."); ok {
+		s.Vars.AddressGroups[name] = value
+		return nil
+	}
+	if name, ok := strings.CutPrefix(key, "vars.port-groups."); ok {
+		s.Vars.PortGroups[name] = value
+		return nil
+	}
+	var err error
+	switch key {
+	case "stream.midstream":
+		err = setBool(&cfg.Flow.Midstream, value)
+	case "stream.async-oneside":
+		err = setBool(&cfg.Flow.AsyncOneSide, value)
+	case "stream.reassembly.depth":
+		err = setSize(&cfg.Flow.Depth, value)
+	case "vlan.use-for-tracking":
+		err = setNot(&cfg.Flow.IgnoreVLAN, value)
+	case "decoder.recursion-level.use-for-tracking":
+		err = setNot(&cfg.Flow.IgnoreDepth, value)
+	case "decoder.vxlan.enabled":
+		err = setNot(&cfg.Decode.NoVXLAN, value)
+	case "decoder.geneve.enabled":
+		err = setNot(&cfg.Decode.NoGENEVE, value)
+	case "packet-alert-max":
+		err = setInt(&cfg.MaxAlerts, value)
+	case libhtp + "response-body-limit", libhtp + "request-body-limit":
+		var n uint64
+		if err = setSize(&n, value); err == nil {
+			cfg.Proto.HTTPBodyLimit = int(min(n, math.MaxInt32))
+		}
+	case libhtp + "response-body-decompress-layer-limit":
+		err = setInt(&cfg.Proto.HTTPDecompressDepth, value)
+	case libhtp + "lzma-enabled":
+		err = setBool(&cfg.Proto.HTTPLZMA, value)
+	case "file.all-hashes":
+		err = setBool(&cfg.Proto.FileHashes, value)
+	case "outputs.anomaly.decode":
+		err = setBool(&cfg.Log.DecodeAnomalies, value)
+	case "outputs.anomaly.stream":
+		err = setBool(&cfg.Log.StreamAnomalies, value)
+	default:
+		return fmt.Errorf("%s: %w", key, ErrUnknownSetting)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
+}
+
+func setBool(dst *bool, v string) error {
+	switch v {
+	case "true", "yes", "on", "1":
+		*dst = true
+	case "false", "no", "off", "0":
+		*dst = false
+	default:
+		return fmt.Errorf("want true or false, got %q", v)
+	}
+	return nil
+}
+
+func setNot(dst *bool, v string) error {
+	var b bool
+	if err := setBool(&b, v); err != nil {
+		return err
+	}
+	*dst = !b
+	return nil
+}
+
+func setInt(dst *int, v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 {
+		return fmt.Errorf("want a number, got %q", v)
+	}
+	*dst = n
+	return nil
+}
+
+// setSize reads bytes with Suricata's units: 1mb, 100kb, 2gb.
+func setSize(dst *uint64, v string) error {
+	num, shift := strings.ToLower(v), 0
+	for _, u := range [...]struct {
+		suffix string
+		shift  int
+	}{{"kb", 10}, {"mb", 20}, {"gb", 30}, {"kib", 10}, {"mib", 20}, {"gib", 30}} {
+		if n, ok := strings.CutSuffix(num, u.suffix); ok {
+			num, shift = strings.TrimSpace(n), u.shift
+			break
+		}
+	}
+	n, err := strconv.ParseUint(num, 10, 63-30)
+	if err != nil {
+		return fmt.Errorf("want a size such as 100kb, got %q", v)
+	}
+	*dst = n << shift
+	return nil
+}
