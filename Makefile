@@ -1,0 +1,48 @@
+# Everything a contributor types. `make help` lists it.
+BIN  := bin/mirrorwall
+EXAM ?= ../shared/exam
+export CGO_ENABLED ?= 0
+
+.PHONY: help build run test check race fuzz exam bench bench-peer golden e2e clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+build: ## build bin/mirrorwall, one static binary
+	go build -trimpath -o $(BIN) ./cmd/mirrorwall
+
+run: build ## build and play the demo: generated traffic, real detection
+	./$(BIN) demo
+
+test: ## run the tests
+	go test ./...
+
+check: ## gofmt, vet, staticcheck
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "hint: gofmt -w ." >&2; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+race: ## run the tests with the race detector and the invariants (needs gcc)
+	CGO_ENABLED=1 go test -race -tags invariants ./...
+
+fuzz: ## fuzz the packages that changed since BASE, FUZZTIME in all (default 120s)
+	scripts/fuzz.sh
+
+exam: build ## the public captures with the right answers, against bench/floors.json
+	scripts/exam.py --exam $(EXAM) --bin $(BIN)
+
+bench: ## Go benchmarks of the packet path
+	go test -run '^$$' -bench . -benchmem ./internal/...
+
+bench-peer: build ## side by side with the peer (downloads it into .cache/peer)
+	test -x .cache/peer/suricata || $(EXAM)/get-suricata.sh .cache/peer
+	$(EXAM)/exam.py bench --bin $(BIN) --vxlan --suricata $(CURDIR)/.cache/peer/suricata $(BENCHFLAGS)
+
+golden: ## write the golden files anew; read the diff before you commit
+	go test ./internal/... -update
+
+e2e: build ## end to end over network namespaces (needs root)
+	go test -count=1 -run 'E2E|Netns' -v ./internal/... ./cmd/...
+
+clean: ## remove what was built
+	rm -rf bin .cache
