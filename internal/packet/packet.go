@@ -74,11 +74,15 @@ func (e Encap) String() string {
 
 // Mirror says where a packet came from: the outer headers that were peeled off.
 type Mirror struct {
-	Encap    Encap
-	Depth    uint8 // tunnels peeled, 0 for a bare packet
-	HasVNI   bool
-	VNI      uint32 // innermost VXLAN VNI (or GENEVE VNI, or ERSPAN session)
-	OuterSrc Addr   // outermost IP source: the mirrored ENI's address
+	Encap  Encap
+	Depth  uint8 // tunnels peeled, 0 for a bare packet
+	HasVNI bool
+	VNI    uint32 // innermost VXLAN VNI (or GENEVE VNI, or ERSPAN session)
+	// FirstVNI is the VNI of the outermost VXLAN (GENEVE and ERSPAN as VNI).
+	// It differs from VNI only where the mirrored traffic carries VXLAN of its
+	// own, as container networks do: then FirstVNI names the mirror session.
+	FirstVNI uint32
+	OuterSrc Addr // outermost IP source: the mirrored ENI's address
 	OuterDst Addr
 	OuterSrcPort,
 	OuterDstPort uint16
@@ -170,6 +174,7 @@ type Packet struct {
 
 	Inner     []byte   // the innermost link or IP frame: what EVE "packet" prints
 	InnerLink LinkType // link type of Inner
+	InnerLen  int      // length of Inner on the wire, >= len(Inner)
 	EtherType uint16   // of the innermost frame, 0 when it has none
 	Ether     []byte   // innermost Ethernet header (14 bytes), or nil
 
@@ -197,6 +202,10 @@ type Packet struct {
 
 	Flags  Flags
 	Events EventSet // decoder events, in Suricata's names
+
+	l3    []byte // the IP packet, header to payload, never beyond IPLen
+	l3off int    // where l3 starts in Inner
+	l4len int    // length of the transport packet that the IP header claims
 }
 
 // TCP is the decoded TCP header.
