@@ -43,3 +43,18 @@ func (h *Hits) grow(id uint32) {
 	copy(bits, h.bits)
 	h.bits = bits
 }
+
+func (h *Hits) addAll(ids []uint32) {
+	for _, id := range ids {
+		h.Add(id)
+	}
+}
+
+func (h *Hits) hasAll(ids []uint32) bool {
+	for _, id := range ids {
+		if !h.Has(id) {
+			return false
+		}
+	}
+	return true
+}
