@@ -14,7 +14,6 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
-	"time"
 
 	"github.com/mirrorwall/mirrorwall/internal/capture"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
@@ -89,8 +88,7 @@ type Source struct {
 	pcap pcapState
 	err  error // sticky: told once all whole records are out
 
-	ctx      context.Context // the one that stop belongs to
-	stop     func() bool
+	deadline capture.Deadline
 	closed   atomic.Bool
 	frames   atomic.Uint64
 	bytes    atomic.Uint64
@@ -162,14 +160,13 @@ func (s *Source) ReadBatch(ctx context.Context, b *capture.Batch) error {
 	if len(b.Frames) == 0 {
 		b.Frames = make([]capture.Frame, batchFrames)
 	}
-	s.watch(ctx)
-	err := s.fillBatch(b)
+	err := s.fillBatch(ctx, b)
 	s.count(b)
-	switch {
-	case err == nil || errors.Is(err, errLater):
+	if err == nil || errors.Is(err, errLater) {
 		return nil
-	case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
-		return ctx.Err()
+	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return err
 	}
 	s.err = err
 	if b.N > 0 {
@@ -178,21 +175,35 @@ func (s *Source) ReadBatch(ctx context.Context, b *capture.Batch) error {
 	return err
 }
 
-func (s *Source) fillBatch(b *capture.Batch) error {
+// fillBatch reads frames until b is full or the buffer has to move.
+func (s *Source) fillBatch(ctx context.Context, b *capture.Batch) error {
+	// A named pipe may block. A standard input that cannot be polled ends
+	// with its writer instead.
+	if s.in.file != nil {
+		s.deadline.Watch(ctx, s.in.file)
+	}
 	for b.N < len(b.Frames) {
-		f := &b.Frames[b.N]
-		var err error
-		if s.ng != nil {
-			err = s.ngNext(f, b.N > 0)
-		} else {
-			err = s.pcapNext(f, b.N > 0)
-		}
-		if err != nil {
+		err := s.next(&b.Frames[b.N], b.N > 0)
+		switch {
+		case err == nil:
+			b.N++
+		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		default:
+			s.deadline.Clear()
 		}
-		b.N++
 	}
 	return nil
+}
+
+// next parses the next record that holds a frame.
+func (s *Source) next(f *capture.Frame, lent bool) error {
+	if s.ng != nil {
+		return s.ngNext(f, lent)
+	}
+	return s.pcapNext(f, lent)
 }
 
 // count adds a batch to the totals: four atomic additions a batch.
@@ -208,21 +219,6 @@ func (s *Source) count(b *capture.Batch) {
 	s.frames.Add(uint64(b.N))
 	s.bytes.Add(bytes)
 	s.cut.Add(cut)
-}
-
-// watch lets ctx interrupt a read that blocks (a named pipe). Regular files do
-// not block, and a standard input that the runtime cannot poll ends with its
-// writer; both refuse the deadline, which is fine.
-func (s *Source) watch(ctx context.Context) {
-	if s.ctx == ctx || s.in.file == nil {
-		return
-	}
-	if s.stop != nil && !s.stop() {
-		_ = s.in.file.SetReadDeadline(time.Time{})
-	}
-	file := s.in.file
-	s.ctx = ctx
-	s.stop = context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) })
 }
 
 // lend completes f from a record at r: head bytes of header, n captured bytes.
@@ -259,8 +255,6 @@ func (s *Source) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	if s.stop != nil {
-		s.stop()
-	}
+	s.deadline.Stop()
 	return s.in.Close()
 }
