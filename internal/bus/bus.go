@@ -1,0 +1,86 @@
+// Package bus carries records from the sensor to those who use them, at least
+// once and in order.
+//
+// It owns the spool: a directory of segments with compressed, checksummed
+// blocks, and one cursor for each reader. On one machine the spool directory is
+// the bus. What is appended survives a kill of the process at once (the bytes
+// are with the kernel) and a loss of power after the next sync; a reader that
+// dies sees again what it had not acknowledged. The spool is bounded: when it
+// is full the oldest segment goes, and what no reader had acknowledged is
+// counted as lost, with its cause.
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Options bound a spool. Zero fields mean the default.
+type Options struct {
+	SegmentBytes int64         // a segment is closed at this size; 16 MiB
+	MaxBytes     int64         // all segments together; 1 GiB
+	MaxAge       time.Duration // 0: no limit
+	// SyncEvery is how often appended blocks are forced to the disk; 1 s. A
+	// negative value syncs every block.
+	SyncEvery time.Duration
+	// Now is the wall clock; nil means time.Now.
+	Now func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.SegmentBytes <= 0 {
+		o.SegmentBytes = 16 << 20
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = 1 << 30
+	}
+	if o.SyncEvery == 0 {
+		o.SyncEvery = time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Position is a place between two blocks: what stands before it is done.
+type Position struct {
+	Segment uint64 `json:"segment"`
+	Offset  int64  `json:"offset"`
+}
+
+// Before reports whether p comes before q.
+func (p Position) Before(q Position) bool {
+	return p.Segment < q.Segment || p.Segment == q.Segment && p.Offset < q.Offset
+}
+
+// String prints segment:offset.
+func (p Position) String() string { return fmt.Sprintf("%d:%d", p.Segment, p.Offset) }
+
+// Batch is one block: records in the order of their append. The memory is the
+// reader's until its next call.
+type Batch struct {
+	Records [][]byte
+	// End is the position behind the block: what Ack takes.
+	End Position
+}
+
+// Counters are a spool's totals since it was opened.
+type Counters struct {
+	Blocks, Records, Bytes uint64 // appended
+	// LostRecords were dropped unread because the spool was full or too old, or
+	// because a block was damaged, by cause.
+	LostFull, LostAge uint64 // segments
+	Damaged           uint64 // blocks skipped for a wrong checksum
+	WriteErrors       uint64 // appends that failed; their records are lost
+}
+
+// Bounds of what is read back.
+const (
+	maxBlock   = 64 << 20
+	maxRecords = 1 << 20
+)
+
+// ErrClosed says that the spool was closed.
+var ErrClosed = errors.New("spool is closed")

@@ -1,0 +1,229 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Reader reads a spool from its named cursor on. It belongs to one goroutine.
+type Reader struct {
+	s    *Spool
+	name string
+	c    *codec
+	pos  Position
+	f    *os.File
+	buf  []byte
+}
+
+// Reader opens the cursor name, a word of letters, digits, '-' and '_'. A new
+// cursor starts at the oldest record.
+func (s *Spool) Reader(name string) (*Reader, error) {
+	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+		return nil, fmt.Errorf("spool: cursor name: want letters, digits, - and _, got %q", name)
+	}
+	c, err := newCodec()
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{s: s, name: name, c: c}
+	pos, err := readCursor(cursorPath(s.dir, name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return r, r.Ack(Position{})
+	case err != nil:
+		return nil, fmt.Errorf("spool: cursor %s: %w", name, err)
+	}
+	r.pos = pos
+	return r, nil
+}
+
+func cursorPath(dir, name string) string { return filepath.Join(dir, name+".cursor") }
+
+func readCursor(path string) (pos Position, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return pos, err
+	}
+	return pos, json.Unmarshal(b, &pos)
+}
+
+// lowestCursor is the least acknowledged position of all readers; readers is
+// false when there are none or one cannot be read.
+func lowestCursor(dir string) (low Position, readers bool) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.cursor"))
+	if err != nil {
+		return low, false
+	}
+	for _, n := range names {
+		pos, err := readCursor(n)
+		if err != nil {
+			return Position{}, false
+		}
+		if !readers || pos.Before(low) {
+			low, readers = pos, true
+		}
+	}
+	return low, readers
+}
+
+// Next returns the next block, waiting for one. It returns ctx's error, or
+// ErrClosed when the spool was closed and everything has been read.
+func (r *Reader) Next(ctx context.Context) (Batch, error) {
+	for {
+		r.s.mu.Lock()
+		wake, closed := r.s.wake, r.s.closed
+		r.s.mu.Unlock()
+		b, ok, err := r.read()
+		if err != nil || ok {
+			return b, err
+		}
+		if closed {
+			return Batch{}, ErrClosed
+		}
+		select {
+		case <-ctx.Done():
+			return Batch{}, ctx.Err()
+		case <-wake:
+		}
+	}
+}
+
+// read returns the next whole block, if there is one.
+func (r *Reader) read() (Batch, bool, error) {
+	for {
+		if r.f == nil {
+			ok, err := r.openNext()
+			if !ok || err != nil {
+				return Batch{}, false, err
+			}
+		}
+		// Asked before the last look: a block may come between look and roll.
+		finished := r.finished()
+		b, ok, err := r.block()
+		if ok || err != nil {
+			return b, ok, err
+		}
+		if !finished {
+			return Batch{}, false, nil
+		}
+		err = r.f.Close()
+		r.f, r.pos = nil, Position{Segment: r.pos.Segment + 1}
+		if err != nil {
+			return Batch{}, false, err
+		}
+	}
+}
+
+// openNext opens the segment at or after the position.
+func (r *Reader) openNext() (bool, error) {
+	segments, err := listSegments(r.s.dir)
+	if err != nil {
+		return false, fmt.Errorf("spool: %w", err)
+	}
+	for _, g := range segments {
+		if g.id < r.pos.Segment {
+			continue
+		}
+		f, err := os.Open(segmentPath(r.s.dir, g.id))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return false, fmt.Errorf("spool: %w", err)
+		}
+		if g.id > r.pos.Segment || r.pos.Offset < int64(len(segmentMagic)) {
+			r.pos = Position{g.id, int64(len(segmentMagic))}
+		}
+		r.f = f
+		return true, nil
+	}
+	return false, nil
+}
+
+// finished reports whether a later segment exists, so that this one can't grow.
+func (r *Reader) finished() bool {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	return r.s.lastLocked().id > r.pos.Segment
+}
+
+// block reads the block at the position; damaged ones are skipped and counted.
+func (r *Reader) block() (Batch, bool, error) {
+	for {
+		head := make([]byte, blockHeader)
+		if n, _ := r.f.ReadAt(head, r.pos.Offset); n < blockHeader {
+			return Batch{}, false, nil
+		}
+		size := int64(blockHeader) + int64(le32(head))
+		if size > maxBlock {
+			r.damaged()
+			return Batch{}, false, nil
+		}
+		if int64(cap(r.buf)) < size {
+			r.buf = make([]byte, size)
+		}
+		r.buf = r.buf[:size]
+		if n, _ := r.f.ReadAt(r.buf, r.pos.Offset); int64(n) < size {
+			return Batch{}, false, nil
+		}
+		records, _, err := r.c.parse(r.buf)
+		r.pos.Offset += size
+		if err != nil {
+			r.damaged()
+			continue
+		}
+		return Batch{Records: records, End: r.pos}, true, nil
+	}
+}
+
+func (r *Reader) damaged() {
+	r.s.mu.Lock()
+	r.s.stats.Damaged++
+	r.s.mu.Unlock()
+}
+
+func le32(b []byte) uint32 {
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+}
+
+// Ack says that everything before end is done. The cursor is on the disk when
+// it returns: written beside, synced, renamed.
+func (r *Reader) Ack(end Position) error {
+	b, err := json.Marshal(end)
+	if err != nil {
+		return err
+	}
+	if err := writeFileSync(cursorPath(r.s.dir, r.name), append(b, '\n')); err != nil {
+		return fmt.Errorf("spool: cursor %s: %w", r.name, err)
+	}
+	return nil
+}
+
+func writeFileSync(path string, b []byte) error {
+	tmp := path + ".new"
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+// Close releases the reader; its cursor stays.
+func (r *Reader) Close() error {
+	r.c.close()
+	if r.f == nil {
+		return nil
+	}
+	return r.f.Close()
+}
