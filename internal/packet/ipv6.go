@@ -82,11 +82,11 @@ func extHeaders(p *Packet, c *cursor) layer {
 			}
 			return layerEnd
 		}
+		if len(c.b) < 2 { // whatever it is: nothing is shorter
+			return short(p, c, 2, EventIPv6TruncExtHdr)
+		}
 		if !extension(nh) {
 			return layerTransport
-		}
-		if len(c.b) < 2 {
-			return short(p, c, 2, EventIPv6TruncExtHdr)
 		}
 		n := extLen(nh, c.b[1])
 		if len(c.b) < n {
