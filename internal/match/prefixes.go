@@ -1,7 +1,10 @@
 package match
 
 import (
+	"cmp"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/gaissmai/bart"
 
@@ -30,8 +33,30 @@ type PrefixID struct {
 
 // BuildPrefixIDs builds a table whose Lookup returns the IDs of every entry
 // that covers the address, wider ones included, ascending and without repeats.
-func BuildPrefixIDs(entries []PrefixID) *Prefixes[[]uint32] { return &Prefixes[[]uint32]{} }
+// The slices are shared by all callers, who must not change them.
+func BuildPrefixIDs(entries []PrefixID) *Prefixes[[]uint32] {
+	own := map[netip.Prefix][]uint32{}
+	for _, e := range entries {
+		p := unmap(e.Prefix)
+		own[p] = append(own[p], e.ID)
+	}
+	// The widest go first, so that each finds its next wider one complete.
+	order := slices.SortedFunc(maps.Keys(own), func(a, b netip.Prefix) int {
+		return cmp.Or(cmp.Compare(a.Bits(), b.Bits()), a.Addr().Compare(b.Addr()))
+	})
+	t := &Prefixes[[]uint32]{}
+	for _, p := range order {
+		ids := own[p]
+		if wider, ok := t.table.LookupPrefix(p); ok {
+			ids = append(ids, wider...)
+		}
+		slices.Sort(ids)
+		t.table.Insert(p, slices.Clip(slices.Compact(ids)))
+	}
+	return t
+}
 
+// unmap returns p masked, and as IPv4 if it is a part of ::ffff:0:0/96.
 func unmap(p netip.Prefix) netip.Prefix {
 	if p.Addr().Is4In6() && p.Bits() >= 96 {
 		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96).Masked()
