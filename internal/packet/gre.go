@@ -121,7 +121,7 @@ func (d *Decoder) greInner(p *Packet, c *cursor, proto uint16, hl int, seq bool)
 	switch proto {
 	case etherERSPAN:
 		if !seq {
-			return d.erspan(p, c, hl, 0, 0) // type I has no header of its own
+			return d.erspan(p, c, hl, hl, 0) // type I has no header of its own
 		}
 		return d.erspan2(p, c, hl)
 	case etherERSPAN3:
@@ -170,7 +170,7 @@ func (d *Decoder) erspan2(p *Packet, c *cursor, hl int) layer {
 	if w>>28 != 1 {
 		return invalid(p, EventERSPANUnsupportedVersion)
 	}
-	return d.erspan(p, c, hl+erspan2Len, uint16(w>>16)&0x0fff, w&0x3ff)
+	return d.erspan(p, c, hl, hl+erspan2Len, w)
 }
 
 // erspan3 peels ERSPAN type III and its optional subheader.
@@ -189,12 +189,14 @@ func (d *Decoder) erspan3(p *Packet, c *cursor, hl int) layer {
 	if len(c.b) < n {
 		return short(p, c, n, EventERSPANHeaderTooSmall)
 	}
-	return d.erspan(p, c, n, uint16(w>>16)&0x0fff, w&0x3ff)
+	return d.erspan(p, c, hl, n, w)
 }
 
-// erspan goes on at the Ethernet frame behind n bytes of headers. The VLAN that
-// the switch took off the frame, if it tells one, is the frame's first.
-func (d *Decoder) erspan(p *Packet, c *cursor, n int, vlan uint16, session uint32) layer {
+// erspan goes on at the Ethernet frame behind n bytes of headers, hl of them
+// GRE's. w is the first word of the ERSPAN header, 0 when there is none. The
+// VLAN that the switch took off the frame, if it tells one, is the frame's
+// first.
+func (d *Decoder) erspan(p *Packet, c *cursor, hl, n int, w uint32) layer {
 	if !ethernetLike(c.b[n:]) {
 		return d.opaque()
 	}
@@ -202,14 +204,15 @@ func (d *Decoder) erspan(p *Packet, c *cursor, n int, vlan uint16, session uint3
 		return layerEnd
 	}
 	d.Counters.ERSPAN++
-	if session != 0 {
-		p.Mirror.setVNI(session, EncapERSPAN)
+	if w != 0 {
+		p.Mirror.setVNI(w&0x3ff, EncapERSPAN)
 	}
-	if vlan != 0 {
+	if vlan := uint16(w>>16) & 0x0fff; vlan != 0 {
 		p.VLAN[0], p.VLANs = vlan, 1
 	}
 	c.skip(n)
 	c.parentV6 = false
 	p.setInner(c, LinkEthernet)
+	p.InnerLen += n - hl
 	return layerEthernet
 }

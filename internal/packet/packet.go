@@ -174,7 +174,7 @@ type Packet struct {
 
 	Inner     []byte   // the innermost link or IP frame: what EVE "packet" prints
 	InnerLink LinkType // link type of Inner
-	InnerLen  int      // length of Inner on the wire, >= len(Inner)
+	InnerLen  int      // length of Inner on the wire, an ERSPAN header included
 	EtherType uint16   // of the innermost frame, 0 when it has none
 	Ether     []byte   // innermost Ethernet header (14 bytes), or nil
 

@@ -26,7 +26,7 @@ func (d *Decoder) peel(p *Packet, e Encap) bool {
 	p.EtherType, p.Ether = 0, nil
 	p.IPVersion, p.Proto, p.IPLen = 0, 0, 0
 	p.FragOff, p.MoreFrags = 0, false
-	p.SrcPort, p.DstPort = 0, 0
+	p.Src, p.Dst, p.SrcPort, p.DstPort = Addr{}, Addr{}, 0, 0
 	p.IP, p.l3, p.L4, p.Payload = nil, nil, nil, nil
 	p.PayloadLen, p.l4len = 0, 0
 	p.Flags &^= FlagBadL3Sum | FlagBadL4Sum
@@ -51,7 +51,7 @@ func (d *Decoder) datagram(p *Packet, o *Outer) layer {
 	if o.Src.Is4() {
 		p.IPVersion = 4
 	}
-	p.L4, p.Payload, p.PayloadLen = p.Data, p.Data, p.WireLen
+	p.Payload, p.PayloadLen = p.Data, p.WireLen
 	switch o.Encap {
 	case EncapVXLAN:
 		return layerVXLAN
