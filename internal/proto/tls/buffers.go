@@ -115,7 +115,7 @@ func (t *tx) Buffer(id uint8, i int) (b []byte, ok bool) {
 	case bufJA3SString:
 		b = t.ja3s
 	case bufJA4:
-		b = t.ja4
+		b = t.ja4EVE
 	}
 	return b, len(b) > 0
 }

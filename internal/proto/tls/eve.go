@@ -21,11 +21,11 @@ func appendEVE(dst []byte, x proto.Tx, _ proto.LogBit) []byte {
 		dst = jsonx.Bool(dst, "session_resumed", true)
 	}
 	dst = jsonx.StringNotEmpty(dst, "sni", t.sni)
-	dst = appendVersion(append(jsonx.Key(dst, "version"), '"'), t.server.version)
+	dst = appendVersion(append(jsonx.Key(dst, "version"), '"'), t.version())
 	dst = append(dst, '"')
 	dst = appendPrint(dst, "ja3", t.ja3Hash, t.ja3)
 	dst = appendPrint(dst, "ja3s", t.ja3sHash, t.ja3s)
-	dst = jsonx.StringNotEmpty(dst, "ja4", t.ja4)
+	dst = jsonx.StringNotEmpty(dst, "ja4", t.ja4EVE)
 	dst = appendALPN(dst, "client_alpns", &t.client)
 	dst = appendALPN(dst, "server_alpns", &t.server)
 	if c := &t.certs[proto.ToServer]; c.count > 0 {

@@ -154,6 +154,7 @@ func (p *parser) clientHello(b []byte) {
 	t.ja3 = tlshello.AppendJA3(t.ja3[:0], &c)
 	t.ja3Hash = tlshello.AppendMD5(t.ja3Hash[:0], t.ja3)
 	t.ja4 = tlshello.AppendJA4(t.ja4[:0], &c, 't')
+	t.ja4EVE = tlshello.AppendJA4Suricata(t.ja4EVE[:0], &c, 't')
 	t.advance(proto.ToServer, clientHelloDone)
 }
 

@@ -67,7 +67,10 @@ type tx struct {
 	clientKey      bool
 	serverKey      bool
 
-	ja3, ja3Hash, ja3s, ja3sHash, ja4 []byte
+	ja3, ja3Hash, ja3s, ja3sHash []byte
+
+	ja4    []byte // by its definition
+	ja4EVE []byte // by Suricata: what EVE and rules compare with
 
 	now    int64  // packet time, seconds since 1970; 0 is not known
 	origin string // the protocol that was upgraded
@@ -85,7 +88,7 @@ func (t *tx) reset() {
 	*t = tx{
 		TxBase: t.TxBase, client: t.client, server: t.server, certs: t.certs,
 		sni: t.sni[:0], ja3: t.ja3[:0], ja3Hash: t.ja3Hash[:0],
-		ja3s: t.ja3s[:0], ja3sHash: t.ja3sHash[:0], ja4: t.ja4[:0],
+		ja3s: t.ja3s[:0], ja3sHash: t.ja3sHash[:0], ja4: t.ja4[:0], ja4EVE: t.ja4EVE[:0],
 	}
 }
 
@@ -133,6 +136,15 @@ func (t *tx) resumed() bool {
 	return same || t.ticket && t.Progress[proto.ToClient] >= serverHandshakeDone
 }
 
+// version is the one that was chosen, while the server is silent the one that
+// the client wants.
+func (t *tx) version() uint16 {
+	if t.server.version != 0 {
+		return t.server.version
+	}
+	return t.client.version
+}
+
 // clock is the time to hold a certificate's validity against: the packets'
 // when the sensor tells it, else the machine's.
 func (t *tx) clock() int64 {
@@ -161,7 +173,8 @@ func ALPN(t proto.Tx) (client, server []byte) {
 	return client, server
 }
 
-// JA4 is the client's fingerprint; empty before its hello.
+// JA4 is the client's fingerprint by FoxIO's definition, which EVE's tls.ja4
+// leaves in one case (tlshello.AppendJA4Suricata); empty before its hello.
 func JA4(t proto.Tx) []byte {
 	if t, ok := t.(*tx); ok {
 		return t.ja4
@@ -194,11 +207,11 @@ func SAN(t proto.Tx, i int) (name []byte, ok bool) {
 	return nil, false
 }
 
-// Version is the negotiated version as it stands in the hello (0x0303), the
-// record's before that, 0 when the server has sent nothing.
+// Version is the negotiated version as it stands in the hello (0x0303); while
+// the server is silent the one that the client wants; 0 for neither.
 func Version(t proto.Tx) uint16 {
 	if t, ok := t.(*tx); ok {
-		return t.server.version
+		return t.version()
 	}
 	return 0
 }

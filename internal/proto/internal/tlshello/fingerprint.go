@@ -84,6 +84,17 @@ const JA4Len = 36
 // AppendJA4 appends the JA4 fingerprint of a hello (FoxIO's definition):
 // transport is 't' for TCP, 'q' for QUIC, 'd' for DTLS.
 func AppendJA4(dst []byte, c *Client, transport byte) []byte {
+	return appendJA4(dst, c, transport, false)
+}
+
+// AppendJA4Suricata is AppendJA4 as Suricata 8 computes it, for EVE and rules:
+// the two differ for hellos without signature algorithms, where the definition
+// leaves the underscore before them out of the hash and Suricata does not.
+func AppendJA4Suricata(dst []byte, c *Client, transport byte) []byte {
+	return appendJA4(dst, c, transport, len(c.SigAlgs) == 0)
+}
+
+func appendJA4(dst []byte, c *Client, transport byte, underscore bool) []byte {
 	dst = append(dst, transport)
 	dst = appendJA4Version(dst, c)
 	if c.HasSNI {
@@ -107,7 +118,7 @@ func AppendJA4(dst []byte, c *Client, transport byte) []byte {
 	}
 	dst = appendCount(dst, nexts)
 	dst = append(appendJA4ALPN(dst, c.ALPN), '_')
-	dst = append(appendJA4Hash(dst, values, nil), '_')
+	dst = append(appendJA4Hash(dst, values, nil, false), '_')
 	values = values[:0]
 	for b := c.Exts; len(b) >= 4; b = nextExt(b) {
 		v := binary.BigEndian.Uint16(b)
@@ -115,7 +126,7 @@ func AppendJA4(dst []byte, c *Client, transport byte) []byte {
 			values = append(values, v)
 		}
 	}
-	return appendJA4Hash(dst, values, c.SigAlgs)
+	return appendJA4Hash(dst, values, c.SigAlgs, underscore)
 }
 
 // appendJA4Version appends the highest version offered.
@@ -187,8 +198,9 @@ func alphanumeric(c byte) bool {
 }
 
 // appendJA4Hash appends the first twelve hex digits of the SHA-256 of values,
-// sorted, and behind an underscore the list tail in its own order.
-func appendJA4Hash(dst []byte, values []uint16, tail []byte) []byte {
+// sorted, and behind an underscore the list tail in its own order; underscore
+// puts it there without a tail.
+func appendJA4Hash(dst []byte, values []uint16, tail []byte, underscore bool) []byte {
 	if len(values) == 0 {
 		return append(dst, "000000000000"...)
 	}
@@ -209,6 +221,9 @@ func appendJA4Hash(dst []byte, values []uint16, tail []byte) []byte {
 		}
 		s = appendHex16(append(s, sep), v)
 		sep = ','
+	}
+	if underscore {
+		s = append(s, '_')
 	}
 	sum := sha256.Sum256(s)
 	for _, c := range sum[:6] {

@@ -18,9 +18,10 @@ type Fault uint8
 
 // Faults, named after the certificate's fields.
 const (
-	OK Fault = iota
+	OK             Fault = iota
+	BadCertificate       // a length in it does not fit what was sent
 	BadDER
-	BadLength
+	BadLength // more follows it
 	BadVersion
 	BadSerial
 	BadAlgorithm
@@ -85,17 +86,22 @@ func (c *Certificate) Parse(der []byte) Fault {
 	cert, rest, ok := asn1.Next(der)
 	switch {
 	case !ok:
-		return BadLength
+		return BadCertificate
 	case !cert.Is(asn1.Sequence):
 		return BadDER
-	case len(rest) > 0:
-		return BadLength
 	}
-	tbs, _, ok := asn1.Expect(cert.Body, asn1.Sequence)
-	if !ok {
+	tbs, _, ok := asn1.Next(cert.Body)
+	switch {
+	case !ok:
+		return BadCertificate
+	case !tbs.Is(asn1.Sequence):
 		return BadDER
 	}
-	return c.tbs(tbs)
+	fault := c.tbs(tbs.Body)
+	if fault == OK && len(rest) > 0 {
+		return BadLength
+	}
+	return fault
 }
 
 // tbs reads TBSCertificate's members in their order.
