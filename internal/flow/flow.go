@@ -106,7 +106,7 @@ type Flow struct {
 
 	Start, Last int64 // packet time, nanoseconds
 	LastDir     [2]int64
-	Pkts, Bytes [2]uint64 // by Dir; bytes count from the IP... see Table.Track
+	Pkts, Bytes [2]uint64 // by Dir; bytes of whole frames, see Table.Track
 	Payload     [2]uint64 // transport payload bytes by Dir, retransmissions included
 	State       State
 	Reason      Reason
@@ -125,8 +125,14 @@ type Flow struct {
 	App    any // *proto.Session
 	AppID  any // *appid.State
 	Detect any // *detect.FlowState
+
+	index uint32 // place in the table's slabs
 	Owner  any // the sensor's own state
 }
+
+// SPI is the security parameters index of an ESP flow (RFC 4303 §2.1), which
+// stands in the key's ports.
+func (f *Flow) SPI() uint32 { return uint32(f.Key.LoPort)<<16 | uint32(f.Key.HiPort) }
 
 // DirOf tells which way p travels in f.
 func (f *Flow) DirOf(p *packet.Packet) Dir {

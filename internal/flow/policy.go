@@ -67,3 +67,47 @@ func sameName(a, b string) bool {
 	}
 	return true
 }
+
+// policySet is a set of policies.
+type policySet uint16
+
+// Where a new packet's edge lies against the old one's.
+const (
+	before = iota
+	same
+	after
+)
+
+func compare(a, b uint64) int {
+	switch {
+	case a < b:
+		return before
+	case a > b:
+		return after
+	}
+	return same
+}
+
+// newWins reports whether the bytes of a new packet, spanning offsets
+// [start, end), replace differing bytes of the old one, [oldStart, oldEnd). The
+// behaviours are those measured for each system in Novak and Sturges,
+// "Target-Based TCP Stream Reassembly" (2007), with Suricata's choice where it
+// departs from them: its bsd-right, old-solaris and vista keep the old bytes.
+func (p Policy) newWins(start, end, oldStart, oldEnd uint64) bool {
+	const (
+		leftTrim = 1<<PolicyBSD | 1<<PolicyHPUX10 | 1<<PolicyIRIX |
+			1<<PolicyWindows | 1<<PolicyWindows2k3 | 1<<PolicyOldLinux |
+			1<<PolicyLinux | 1<<PolicyMacOS
+		cover  = 1<<PolicySolaris | 1<<PolicyHPUX11
+		repeat = 1<<PolicyOldLinux | cover
+	)
+	winners := [3][3]policySet{
+		before: {leftTrim, leftTrim | cover, leftTrim | cover},
+		same:   {0, repeat, repeat | 1<<PolicyLinux},
+		after:  {0, 0, cover},
+	}
+	if p == PolicyLast {
+		return true
+	}
+	return winners[compare(start, oldStart)][compare(end, oldEnd)]&(1<<p) != 0
+}

@@ -3,7 +3,8 @@ package flow
 // TCPState is the state of a session as a watcher of both sides names it.
 type TCPState uint8
 
-// TCP states.
+// TCP states. Who closes first decides the branch: a client's FIN leads to
+// close_wait, a server's to fin_wait1, as Suricata tells it.
 const (
 	TCPNone TCPState = iota
 	TCPListen
@@ -49,12 +50,12 @@ const (
 	StreamFourWay
 	// StreamSYNACKStart: the pick-up was at the SYN/ACK.
 	StreamSYNACKStart
-	// StreamTimestamps: both sides sent timestamps (RFC 7323).
-	StreamTimestamps
 	// StreamIgnored: not tracked; no bytes are delivered.
 	StreamIgnored
-	// StreamRST: a valid reset closed the session.
+	// StreamRST: a reset closed the session.
 	StreamRST
+	// StreamRSTSuspect: the session went on after a reset.
+	StreamRSTSuspect
 )
 
 // Stream is the TCP part of a flow: session state and both directions'
@@ -66,15 +67,77 @@ type Stream struct {
 	// tcp_flags_tc).
 	TCPFlags [2]uint8
 
-	half [2]half
+	beforeRST TCPState
+	synacks   uint8 // SYN/ACKs that differed from the first
+	syns      uint8 // SYNs that differed from the first
+	index     uint32
+	half      [2]half
+	other     synack // the last SYN/ACK that differed
 }
 
-// half is what is known of one sender's bytes.
+// synack is what a SYN/ACK says about its sender.
+type synack struct {
+	isn, window uint32
+	wscale      uint8
+	hasWScale   bool
+}
+
+// halfFlags are facts about one sender.
+type halfFlags uint8
+
+const (
+	halfSeen   halfFlags = 1 << iota // a packet came from here
+	halfSYN                          // its SYN or SYN/ACK was seen
+	halfFIN                          // finSeq is known
+	halfClosed                       // Sink.Close was called
+	halfDepth                        // Config.Depth was reached
+	halfTS                           // tsVal is known
+	halfStray                        // strayEnd is known
+	halfData                         // payload came from here
+)
+
+// half is what is known of one sender and its bytes. Sequence numbers are as
+// on the wire; offsets count from the stream's first byte and never wrap.
 type half struct {
-	isn     uint32
-	nextSeq uint32
-	app     uint64
-	regions uint8
+	isn      uint32
+	next     uint32 // end of what was sent
+	acked    uint32 // what the peer has acknowledged
+	edge     uint32 // what the peer allows
+	window   uint32 // this sender's own window, scaled
+	finSeq   uint32
+	strayEnd uint32 // end of the last segment that was out of window
+	tsVal    uint32
+	wscale   uint8
+	flags    halfFlags
+	policy   Policy // the receiver's overlap policy
+	urgents  uint8
+	wsOK     bool
+
+	base       uint32 // sequence number at offset app
+	app        uint64 // delivered or given up, urgent bytes included
+	eaten      uint64 // urgent bytes that left the stream
+	urgent     [4]uint64
+	root       uint32
+	head, tail uint32
+	count      int
+	bytes      int
+	regions    int
+	maxRegions int
+}
+
+func (h *half) has(f halfFlags) bool { return h.flags&f != 0 }
+
+// offset is the stream offset of seq; negative before the first byte.
+func (h *half) offset(seq uint32) int64 { return int64(h.app) + int64(int32(seq-h.base)) }
+
+// Sequence numbers compare modulo 2^32 (RFC 9293 §3.4).
+func seqLess(a, b uint32) bool { return int32(a-b) < 0 }
+
+func seqMax(a, b uint32) uint32 {
+	if seqLess(a, b) {
+		return b
+	}
+	return a
 }
 
 // Established reports whether the session got past its handshake or was picked
@@ -83,22 +146,26 @@ func (s *Stream) Established() bool { return s.State >= TCPEstablished }
 
 // Size is the sequence space direction d has used, the SYN included, as
 // Suricata's stream_size counts.
-func (s *Stream) Size(d Dir) uint64 { return uint64(s.half[d].nextSeq - s.half[d].isn) }
+func (s *Stream) Size(d Dir) uint64 { return uint64(s.half[d].next - s.half[d].isn) }
 
-// ISN is the initial sequence number of direction d, or for a stream picked up
-// later the one before the first byte seen.
+// ISN is the initial sequence number of direction d; for a stream picked up
+// later, the one before the first byte seen.
 func (s *Stream) ISN(d Dir) uint32 { return s.half[d].isn }
 
 // NextSeq is the sequence number that direction d is expected to use next.
-func (s *Stream) NextSeq(d Dir) uint32 { return s.half[d].nextSeq }
+func (s *Stream) NextSeq(d Dir) uint32 { return s.half[d].next }
 
 // AppOffset is the number of bytes of direction d given to the sink, gaps
-// included.
-func (s *Stream) AppOffset(d Dir) uint64 { return s.half[d].app }
+// included: the off of the next Sink.Data.
+func (s *Stream) AppOffset(d Dir) uint64 { return s.half[d].app - s.half[d].eaten }
+
+// Buffered is the number of bytes of direction d that wait for an ACK or for
+// earlier bytes.
+func (s *Stream) Buffered(d Dir) int { return s.half[d].bytes }
 
 // MaxRegions is the most separate pieces the buffer of direction d held at
 // once, at least 1 (EVE: ts_max_regions, tc_max_regions).
-func (s *Stream) MaxRegions(d Dir) int { return max(1, int(s.half[d].regions)) }
+func (s *Stream) MaxRegions(d Dir) int { return max(1, s.half[d].maxRegions) }
 
 // AllFlags is the union of both directions' flag bits (EVE: tcp_flags).
 func (s *Stream) AllFlags() uint8 { return s.TCPFlags[0] | s.TCPFlags[1] }

@@ -1,34 +1,294 @@
 package flow
 
-import "github.com/mirrorwall/mirrorwall/internal/packet"
+import (
+	"hash/maphash"
+
+	"github.com/mirrorwall/mirrorwall/internal/packet"
+)
 
 // Table holds the live flows of one worker. It is not safe for concurrent
 // use.
 type Table struct {
 	cfg  Config
 	sink Sink
-	n    Counters
+	seed uint64
+
+	index   index
+	slots   slab[slot]
+	streams slab[Stream]
+	wheel   wheel
+	segs    slab[segment]
+	bufs    buffers
+	rand    uint32 // state of the segment trees' priorities
+	steps   uint64 // tree and list steps taken, for tests of boundedness
+
+	n Counters
 }
 
 // NewTable makes a table that reports to sink.
 func NewTable(cfg Config, sink Sink) *Table {
-	return &Table{cfg: cfg.withDefaults(), sink: sink}
+	t := &Table{cfg: cfg.withDefaults(), sink: sink, index: newIndex(), rand: 0x9e3779b9}
+	t.seed = t.cfg.Seed
+	if t.seed == 0 {
+		t.seed = maphash.Bytes(maphash.MakeSeed(), nil)
+	}
+	t.bufs = newBuffers(t.cfg.ReassemblyMemory)
+	return t
+}
+
+// Len is the number of live flows.
+func (t *Table) Len() int { return t.index.n }
+
+// Counters returns a snapshot.
+func (t *Table) Counters() Counters {
+	n := t.n
+	n.Active = uint64(t.index.n)
+	n.MemoryInUse = uint64(t.bufs.inUse)
+	return n
 }
 
 // Track finds or makes the flow of p, counts p in it, and runs the TCP session.
 // The flow is nil for packets that join none: without IP, FlagInvalid, and
 // fragments that wait for their rest.
-func (t *Table) Track(p *packet.Packet) (*Flow, Dir) { return nil, ToServer }
+//
+// Flow.Bytes counts the innermost frame as captured, link header included, as
+// EVE's flow.bytes_toserver does. A packet with FlagDup counts nowhere.
+func (t *Table) Track(p *packet.Packet) (*Flow, Dir) {
+	if p.IPVersion == 0 || p.Flags&(packet.FlagInvalid|packet.FlagFragment) != 0 {
+		return nil, ToServer
+	}
+	if p.Proto == packet.ProtoTCP && p.TCP.HeaderLen == 0 {
+		return nil, ToServer
+	}
+	e := endsOf(p)
+	f := t.find(p, &e)
+	if f == nil {
+		f = t.make(p, &e)
+	}
+	d := f.dirOf(&e)
+	if p.Flags&packet.FlagDup != 0 {
+		f.Flags |= FlagDup
+		t.n.Duplicates++
+		return f, d
+	}
+	t.count(f, p, d)
+	if f.TCP != nil && p.Proto == packet.ProtoTCP {
+		t.session(f, p, d)
+	} else if f.State == StateNew && f.Pkts[0] > 0 && f.Pkts[1] > 0 {
+		t.setState(f, StateEstablished)
+	}
+	return f, d
+}
 
-// Expire ends flows that have been idle for too long at packet time now,
-// nanoseconds. Work per call is bounded; call it for every batch.
-func (t *Table) Expire(now int64) {}
+// find looks p's flow up. A flow that is past its time, or whose tuple a new
+// session takes, is ended here.
+func (t *Table) find(p *packet.Packet, e *ends) *Flow {
+	if p.Proto == packet.ProtoICMP {
+		if in, ok := embedded(p); ok {
+			k := t.keyOf(p, &in)
+			if f := t.lookup(&k, k.hash(t.seed)); f != nil && t.deadline(f) > p.Time {
+				*e = in.reversed()
+				return f
+			}
+		}
+	}
+	k := t.keyOf(p, e)
+	f := t.lookup(&k, k.hash(t.seed))
+	if f == nil {
+		return nil
+	}
+	if t.deadline(f) <= p.Time {
+		t.end(f, ReasonTimeout)
+		return nil
+	}
+	if f.TCP != nil && p.TCP.Flags&(packet.SYN|packet.RST|packet.FIN) == packet.SYN && reuses(f, p, f.dirOf(e)) {
+		t.n.Reused++
+		t.end(f, ReasonForced)
+		return nil
+	}
+	return f
+}
 
-// Flush ends all flows.
-func (t *Table) Flush(r Reason) {}
+// reversed is e seen from the other side: an unreachable message travels
+// against the packet it quotes.
+func (e *ends) reversed() ends {
+	return ends{src: e.dst, dst: e.src, srcPort: e.dstPort, dstPort: e.srcPort, proto: e.proto}
+}
 
-// Len is the number of live flows.
-func (t *Table) Len() int { return 0 }
+// lookup finds the live flow of k.
+func (t *Table) lookup(k *Key, hash uint64) *Flow {
+	tag := uint32(hash)
+	for i := tag & t.index.mask; ; i = (i + 1) & t.index.mask {
+		e := t.index.entries[i]
+		if e == 0 {
+			return nil
+		}
+		if uint32(e>>32) != tag {
+			continue
+		}
+		if f := &t.slots.at(uint32(e) - 1).flow; f.Key == *k {
+			return f
+		}
+	}
+}
 
-// Counters returns a snapshot.
-func (t *Table) Counters() Counters { return t.n }
+// make starts a flow with p.
+func (t *Table) make(p *packet.Packet, e *ends) *Flow {
+	if t.index.n >= t.cfg.MaxFlows {
+		t.evict()
+	}
+	i := t.slots.get()
+	s := t.slots.at(i)
+	f := &s.flow
+	*f = Flow{
+		Key: t.keyOf(p, e), Client: p.Src, Server: p.Dst,
+		ClientPort: p.SrcPort, ServerPort: p.DstPort,
+		IPVersion: p.IPVersion, Mirror: p.Mirror,
+		Start: p.Time, Last: p.Time, VLAN: p.VLAN, VLANs: p.VLANs,
+		index: i,
+	}
+	s.tick, s.next, s.prev = noTick, 0, 0
+	f.Hash = f.Key.hash(t.seed)
+	f.ID = f.Key.idOf(p.Time)
+	t.index.add(f.Hash, i)
+	t.n.Flows++
+	switch p.Proto {
+	case packet.ProtoTCP:
+		t.n.FlowsTCP++
+		t.newStream(f, p)
+	case packet.ProtoUDP:
+		t.n.FlowsUDP++
+	case packet.ProtoICMP, packet.ProtoICMPv6:
+		t.n.FlowsICMP++
+		f.ICMP[0], f.ICMP[1] = p.ICMPType, p.ICMPCode
+	default:
+		t.n.FlowsOther++
+	}
+	t.schedule(i)
+	t.sink.Begin(f, p)
+	return f
+}
+
+// newStream gives a TCP flow its stream and, for sessions that begin in the
+// middle, guesses who is the client.
+func (t *Table) newStream(f *Flow, p *packet.Packet) {
+	i := t.streams.get()
+	s := t.streams.at(i)
+	*s = Stream{index: i}
+	f.TCP = s
+	if t.cfg.Midstream && fromServer(p) {
+		f.Client, f.Server = p.Dst, p.Src
+		f.ClientPort, f.ServerPort = p.DstPort, p.SrcPort
+		f.Flags |= FlagSwapped
+	}
+}
+
+// dirOf is DirOf for ends, which know ICMP's ports.
+func (f *Flow) dirOf(e *ends) Dir {
+	if e.src != f.Client {
+		return ToClient
+	}
+	switch e.proto {
+	case packet.ProtoTCP, packet.ProtoUDP, packet.ProtoSCTP:
+		if e.srcPort != f.ClientPort {
+			return ToClient
+		}
+	case packet.ProtoICMP, packet.ProtoICMPv6:
+		if e.src == f.Server && e.srcPort != uint16(f.ICMP[0]) {
+			return ToClient
+		}
+	}
+	return ToServer
+}
+
+// count adds p to f's totals.
+func (t *Table) count(f *Flow, p *packet.Packet, d Dir) {
+	n := len(p.Inner)
+	if n == 0 {
+		n = len(p.Data)
+	}
+	f.Last = max(f.Last, p.Time)
+	f.LastDir[d] = max(f.LastDir[d], p.Time)
+	if f.Pkts[d] == 0 {
+		f.MinTTL[d], f.MaxTTL[d] = p.TTL, p.TTL
+		if d == ToClient && (p.Proto == packet.ProtoICMP || p.Proto == packet.ProtoICMPv6) {
+			f.ICMP[2], f.ICMP[3] = p.ICMPType, p.ICMPCode
+		}
+	}
+	f.MinTTL[d] = min(f.MinTTL[d], p.TTL)
+	f.MaxTTL[d] = max(f.MaxTTL[d], p.TTL)
+	f.Pkts[d]++
+	f.Bytes[d] += uint64(n)
+	f.Payload[d] += uint64(len(p.Payload))
+	if p.Flags&packet.FlagTruncated != 0 {
+		f.Flags |= FlagTruncated
+	}
+	if f.Payload[d] > 0 && f.Payload[d^1] > 0 {
+		f.Flags &^= FlagOneSided
+	} else if f.Payload[d] > 0 {
+		f.Flags |= FlagOneSided
+	}
+}
+
+// setState moves f on; a shorter time limit takes effect at once.
+func (t *Table) setState(f *Flow, s State) {
+	if f.State == s || f.State == StateBypassed {
+		return
+	}
+	to := t.timeouts(f.Key.Proto)
+	shorter := to.of(s) < to.of(f.State)
+	f.State = s
+	if shorter {
+		t.unschedule(f.index)
+		t.schedule(f.index)
+	}
+}
+
+// timeouts are the time limits of a transport.
+func (t *Table) timeouts(proto uint8) *Timeout {
+	switch proto {
+	case packet.ProtoTCP:
+		return &t.cfg.Timeouts.TCP
+	case packet.ProtoUDP:
+		return &t.cfg.Timeouts.UDP
+	case packet.ProtoICMP, packet.ProtoICMPv6:
+		return &t.cfg.Timeouts.ICMP
+	}
+	return &t.cfg.Timeouts.Other
+}
+
+// end is the only way out for a flow.
+func (t *Table) end(f *Flow, r Reason) {
+	f.Reason = r
+	switch r {
+	case ReasonTimeout:
+		t.n.EndTimeout++
+	case ReasonForced:
+		t.n.EndForced++
+	case ReasonShutdown:
+		t.n.EndShutdown++
+	}
+	if f.TCP != nil {
+		t.finish(f)
+	}
+	t.sink.End(f)
+	t.unschedule(f.index)
+	t.index.remove(f.Hash, f.index)
+	if f.TCP != nil {
+		t.streams.put(f.TCP.index)
+		f.TCP = nil
+	}
+	f.App, f.AppID, f.Detect = nil, nil, nil
+	i := f.index
+	f.index = 0
+	t.slots.put(i)
+}
+
+// Flush ends all flows, oldest place first.
+func (t *Table) Flush(r Reason) {
+	for i := uint32(1); i <= t.slots.used; i++ {
+		if f := &t.slots.at(i).flow; f.index != 0 {
+			t.end(f, r)
+		}
+	}
+}

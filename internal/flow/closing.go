@@ -1,0 +1,125 @@
+package flow
+
+import "github.com/mirrorwall/mirrorwall/internal/packet"
+
+// fin takes d's FIN.
+func (t *Table) fin(f *Flow, p *packet.Packet, d Dir) {
+	s := f.TCP
+	h := &s.half[d]
+	at := p.TCP.Seq + uint32(p.PayloadLen)
+	if h.has(halfFIN) {
+		return
+	}
+	if seqLess(at, h.next) || s.half[d^1].has(halfSeen) && seqLess(seqMax(h.edge, h.next)+1, at) {
+		t.refuse(f, finWrongSeq(s.State))
+		return
+	}
+	h.flags |= halfFIN
+	h.finSeq = at
+	h.next = at
+	if s.Flags&StreamAsync == 0 {
+		t.enter(f, afterFIN(s, d, p.TCP.Flags&packet.ACK != 0))
+	}
+	t.advance(f, d)
+}
+
+func finWrongSeq(s TCPState) Event {
+	switch s {
+	case TCPFINWait1:
+		return EventFIN1FINWrongSeq
+	case TCPFINWait2:
+		return EventFIN2FINWrongSeq
+	case TCPCloseWait:
+		return EventCloseWaitFINOutOfWindow
+	}
+	return EventFINOutOfWindow
+}
+
+// afterFIN is the state that d's first FIN leads to.
+func afterFIN(s *Stream, d Dir, ack bool) TCPState {
+	switch {
+	case s.State == TCPEstablished && d == ToServer:
+		return TCPCloseWait
+	case s.State == TCPEstablished:
+		return TCPFINWait1
+	case s.State == TCPFINWait1 && !ack:
+		return TCPClosing
+	case s.State == TCPFINWait1 || s.State == TCPFINWait2:
+		return TCPTimeWait
+	case s.State == TCPCloseWait:
+		return TCPLastACK
+	}
+	return s.State
+}
+
+// settle moves the session on when an ACK covers a FIN.
+func (t *Table) settle(f *Flow, p *packet.Packet, d Dir) {
+	s := f.TCP
+	if s.State == TCPEstablished || p.TCP.Flags&(packet.ACK|packet.FIN) != packet.ACK {
+		return
+	}
+	o := &s.half[d^1]
+	if !o.has(halfFIN) || seqLess(p.TCP.Ack, o.finSeq+1) {
+		return
+	}
+	switch {
+	case s.State == TCPFINWait1 && d == ToServer:
+		t.enter(f, TCPFINWait2)
+	case s.State == TCPClosing:
+		t.enter(f, TCPTimeWait)
+	case s.State == TCPTimeWait && d == ToClient, s.State == TCPLastACK && d == ToServer:
+		t.enter(f, TCPClosed)
+		t.flushBoth(f)
+	}
+}
+
+// reset takes a RST. It must lie in the window and acknowledge nothing that
+// was not sent, else anyone could blind us (RFC 5961 §3).
+func (t *Table) reset(f *Flow, p *packet.Packet, d Dir) {
+	s, tcp := f.TCP, &p.TCP
+	h, o := &s.half[d], &s.half[d^1]
+	if tcp.Flags&packet.ACK != 0 && tcp.Ack != 0 && !t.ackAcceptable(s, d, tcp.Ack) {
+		t.refuse(f, EventRSTInvalidACK)
+		return
+	}
+	if h.has(halfSeen) && !between(tcp.Seq, h.acked-1, seqMax(h.edge, h.next)+1) {
+		t.refuse(f, EventNone)
+		return
+	}
+	if tcp.Flags&packet.ACK != 0 && seqLess(o.acked, tcp.Ack) && !seqLess(o.next, tcp.Ack) {
+		o.acked = tcp.Ack
+	}
+	s.Flags |= StreamRST
+	s.beforeRST = s.State
+	t.enter(f, TCPClosed)
+	t.flushBoth(f)
+}
+
+// flushBoth delivers what both directions hold. Sink.Close waits for the flow's
+// end: a forged reset is followed by more.
+func (t *Table) flushBoth(f *Flow) {
+	t.drain(f, ToServer)
+	t.drain(f, ToClient)
+}
+
+// afterClose handles packets of a closed session. Data that continues a reset
+// session shows that the receiver did not believe the reset; the session goes
+// on, and so does inspection.
+func (t *Table) afterClose(f *Flow, p *packet.Packet, d Dir) {
+	s, tcp := f.TCP, &p.TCP
+	h := &s.half[d]
+	if s.Flags&StreamRST == 0 || s.beforeRST < TCPEstablished ||
+		tcp.Flags&(packet.SYN|packet.RST) != 0 || p.PayloadLen == 0 {
+		return
+	}
+	if h.has(halfFIN) || !between(tcp.Seq, h.next, seqMax(h.edge, h.next)) || !t.timely(h, p) {
+		return
+	}
+	if s.Flags&StreamRSTSuspect == 0 {
+		s.Flags |= StreamRSTSuspect
+		t.event(f, EventSuspectedRSTInject)
+	}
+	t.enter(f, s.beforeRST)
+	s.Flags &^= StreamRST
+	t.transfer(f, p, d)
+}
