@@ -167,8 +167,9 @@ func (p *parser) judge(t *Tx, header bool) {
 	if t.Events.Has(evMalformed) && len(t.records) == 0 {
 		return
 	}
+	// The side that sent it, not the flag, names the record's addresses.
 	t.LogReady = proto.LogRequest
-	if response {
+	if t.dir == proto.ToClient {
 		t.LogReady = proto.LogResponse
 	}
 }

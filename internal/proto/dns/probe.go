@@ -41,8 +41,14 @@ func checkDatagram(b []byte) proto.Verdict {
 	return proto.Reject
 }
 
-// checkStream judges the first bytes of a stream (RFC 1035 §4.2.2).
+// checkStream judges the first bytes of a stream (RFC 1035 §4.2.2). Messages of
+// no length are passed over, two at most.
 func checkStream(b []byte) proto.Verdict {
+	for range 2 {
+		if len(b) >= 2 && b[0]|b[1] == 0 {
+			b = b[2:]
+		}
+	}
 	if len(b) < 2 {
 		return proto.NeedMore
 	}
@@ -75,6 +81,11 @@ func check(b []byte, size int) proto.Verdict {
 		return bareError(h)
 	}
 	pos, v := skipName(b, headerLen)
+	if v == proto.NeedMore && len(b) > headerLen+MaxName {
+		// So many well-formed labels are no accident, and the question may end
+		// beyond what probes are shown.
+		return proto.Accept
+	}
 	if v != proto.Accept {
 		return v
 	}

@@ -1,0 +1,173 @@
+package dns
+
+import (
+	"testing"
+	"time"
+
+	"github.com/mirrorwall/mirrorwall/internal/proto"
+)
+
+// feed hands datagrams to a parser and frees what comes of them.
+func feed(p proto.Parser, d proto.Dir, msgs ...[]byte) {
+	for _, m := range msgs {
+		p.Data(d, m)
+	}
+	p.Free(len(p.Txs()))
+}
+
+func TestSteadyStateAllocatesNothing(t *testing.T) {
+	ask, reply := query(7, "all.example.com", 255), everyType()
+	for _, c := range []struct {
+		name           string
+		client, server []byte
+	}{
+		{"udp", ask.b, reply.b},
+		{"tcp", tcp(ask, ask), tcp(reply, reply)},
+	} {
+		p := Descriptor().New(nil)
+		pair := func() {
+			feed(p, proto.ToServer, c.client)
+			feed(p, proto.ToClient, c.server)
+		}
+		pair()
+		if n := testing.AllocsPerRun(100, pair); n != 0 {
+			t.Errorf("%s: %v allocations a pair, want 0", c.name, n)
+		}
+	}
+}
+
+func TestResetKeepsNothing(t *testing.T) {
+	p := Descriptor().New(nil)
+	p.Data(proto.ToServer, query(1, "a.example", typeA).b)
+	p.Reset()
+	p.Data(proto.ToServer, tcp(query(2, "b.example", typeA)))
+	txs := p.Txs()
+	if len(txs) != 1 || txs[0].Base().ID != 0 || string(QueryName(txs[0])) != "b.example" {
+		t.Fatalf("after Reset: %d transactions", len(txs))
+	}
+}
+
+// chain is a message of n bytes whose names are chains of pointers, each to the
+// one before: the worst that compression can ask for.
+func chain(n int) []byte {
+	m := newMessage(1, 0x0100)
+	m.q(wire("start.example"), typeA, 1)
+	last := question
+	for len(m.b) < n-8 && len(m.b) < 0x3ff0 {
+		at := len(m.b)
+		m.q(cat(1, "c", ptr(last)), typeA, 1)
+		last = at
+	}
+	for len(m.b) < n-8 {
+		m.q(ptr(last), typeA, 1)
+	}
+	return m.b
+}
+
+func TestNamesStayInBounds(t *testing.T) {
+	p := Descriptor().New(nil)
+	p.Data(proto.ToServer, chain(65000))
+	tx := p.Txs()[0].(*Tx)
+	if n := len(tx.mem) - tx.size; n > maxNameBytes {
+		t.Errorf("%d bytes of names, want at most %d", n, maxNameBytes)
+	}
+	if len(tx.records) != maxRecords || !tx.Events.Has(evFlooded) || !tx.Events.Has(evNameTooLong) {
+		t.Errorf("%d records, events %v", len(tx.records), tx.Events)
+	}
+	if n := len(appendEVE(nil, tx, proto.LogRequest)); n > maxEVE+4*MaxName {
+		t.Errorf("EVE of %d bytes", n)
+	}
+	p.Free(1)
+	for _, s := range p.(*parser).spare {
+		if cap(s.mem) > maxSpareBytes || cap(s.records)*64 > maxSpareBytes {
+			t.Errorf("kept %d bytes and %d records", cap(s.mem), cap(s.records))
+		}
+	}
+}
+
+// TestWorkIsLinear compares four times the bytes with the time for one; chains
+// of names and streams of one-byte pieces would show a square at once.
+func TestWorkIsLinear(t *testing.T) {
+	measure := func(work func()) time.Duration {
+		best := time.Hour
+		for range 5 {
+			start := time.Now()
+			work()
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	p := Descriptor().New(nil)
+	small, large := chain(4000), chain(16000)
+	one := measure(func() {
+		for range 8 {
+			feed(p, proto.ToServer, small)
+		}
+	})
+	four := measure(func() {
+		for range 8 {
+			feed(p, proto.ToServer, large)
+		}
+	})
+	if four > 10*one+time.Millisecond {
+		t.Errorf("chains: %v for four times the bytes of %v", four, one)
+	}
+}
+
+func TestLiveTransactionsAreBounded(t *testing.T) {
+	p := Descriptor().New(nil)
+	var all []byte
+	for i := range 2 * maxLive {
+		all = append(all, tcp(query(uint16(i), "x", typeA))...)
+	}
+	pr := p.Data(proto.ToServer, all)
+	txs := p.Txs()
+	if pr.Used != len(all) || len(txs) != maxLive {
+		t.Fatalf("used %d of %d, %d transactions", pr.Used, len(all), len(txs))
+	}
+	if !txs[maxLive-1].Base().Events.Has(evFlooded) {
+		t.Error("no event")
+	}
+}
+
+func TestGap(t *testing.T) {
+	p := Descriptor().New(nil)
+	first, lost, next := query(1, "first.example", typeA), query(2, "lost.example", typeA), query(3, "next.example", typeA)
+	feed(p, proto.ToServer, tcp(first))
+	if !p.Gap(proto.ToServer, 10) {
+		t.Fatal("gave up")
+	}
+	rest := append(tcp(lost)[10:], tcp(next)...)
+	pr := p.Data(proto.ToServer, rest)
+	if pr.Stop || pr.Used != len(rest) {
+		t.Fatalf("%+v", pr)
+	}
+	if txs := p.Txs(); len(txs) != 1 || string(QueryName(txs[0])) != "next.example" {
+		t.Fatalf("%d transactions behind the hole", len(txs))
+	}
+}
+
+func TestSetTransport(t *testing.T) {
+	// A datagram that is a stream as well: its id is the length of what follows.
+	inner := query(1, "inner.example", typeA)
+	both := tcp(inner)
+	for _, udp := range []bool{false, true} {
+		p := Descriptor().New(nil)
+		p.(*parser).SetTransport(udp)
+		p.Data(proto.ToServer, both)
+		if got := len(p.Txs()) == 1; got == udp {
+			t.Errorf("udp %v: %d transactions", udp, len(p.Txs()))
+		}
+	}
+}
+
+func BenchmarkPair(b *testing.B) {
+	ask, reply := query(7, "all.example.com", 255).b, everyType().b
+	p := Descriptor().New(nil)
+	b.SetBytes(int64(len(ask) + len(reply)))
+	b.ReportAllocs()
+	for b.Loop() {
+		feed(p, proto.ToServer, ask)
+		feed(p, proto.ToClient, reply)
+	}
+}
