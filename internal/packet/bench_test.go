@@ -29,6 +29,16 @@ func BenchmarkDecode(b *testing.B) {
 			}
 		})
 	}
+	b.Run("vxlan-datagram", func(b *testing.B) {
+		data := benchFrame(512)[skimVXLAN:]
+		d, p := NewDecoder(DefaultConfig()), new(Packet)
+		o := Outer{Encap: EncapVXLAN, Src: AddrFrom4(outerA), Dst: AddrFrom4(outerB), DstPort: PortVXLAN}
+		b.SetBytes(int64(len(data)))
+		b.ReportAllocs()
+		for b.Loop() {
+			d.Decode(p, FrameInfo{Data: data, Link: LinkEthernet, Outer: o})
+		}
+	})
 }
 
 func BenchmarkDup(b *testing.B) {

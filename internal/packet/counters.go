@@ -7,7 +7,7 @@ type Counters struct {
 	Truncated               uint64 // packets with FlagTruncated
 	Fragments               uint64 // packets with FlagFragment
 	BadL3Sum, BadL4Sum      uint64
-	TooManyLayers           uint64 // frames with more than maxLayers headers
+	TooManyLayers           uint64 // frames with too many headers to follow
 
 	Ethernet, Raw, Null, SLL, SLL2, PPP, PPPoE uint64
 	VLAN, VLANQinQ, VLANQinQinQ, MPLS          uint64

@@ -3,7 +3,7 @@ package packet
 // Bounds of what Decode follows; all are counted when they are hit.
 const (
 	maxDepth   = 4  // tunnels peeled from one frame
-	maxLayers  = 32 // headers of any kind in one frame
+	maxLayers  = 32 // steps of the walk through one frame
 	maxExtHdrs = 32 // IPv6 extension headers in one packet
 	maxLabels  = 32 // MPLS labels in one stack
 	maxPorts   = 4  // UDP ports of one tunnel
@@ -89,7 +89,9 @@ func NewDecoder(cfg Config) *Decoder {
 	}
 }
 
-// layer names the header that a cursor stands before.
+// layer names the header that a cursor stands before. Decoding functions
+// return the next one rather than calling it, so that nesting costs no stack;
+// only the chain Ethernet, IPv4, TCP calls straight on, for speed.
 type layer uint8
 
 const (
@@ -130,19 +132,21 @@ func (c *cursor) skip(n int) {
 // with the frame is in p.Events and p.Flags, and in d.Counters. A fragment
 // comes out with FlagFragment: give it to Defrag.Add.
 func (d *Decoder) Decode(p *Packet, f FrameInfo) {
-	*p = Packet{
-		Time: f.Time, Number: f.Number, Data: f.Data,
-		WireLen: max(f.WireLen, len(f.Data)), Link: f.Link,
-	}
+	*p = Packet{}
+	p.Time, p.Number, p.Data, p.Link = f.Time, f.Number, f.Data, f.Link
+	p.WireLen = max(f.WireLen, len(f.Data))
 	c := cursor{b: f.Data, wire: p.WireLen}
 	d.Counters.Packets++
 	d.Counters.Bytes += uint64(p.WireLen)
 	d.Counters.MaxSize = max(d.Counters.MaxSize, uint64(p.WireLen))
 	p.setInner(&c, f.Link)
 	var l layer
-	if f.Outer.Encap != EncapNone {
+	switch {
+	case f.Outer.Encap != EncapNone:
 		l = d.datagram(p, &f.Outer)
-	} else {
+	case f.Link == LinkEthernet && d.mirrored(p, &c):
+		l = layerEthernet
+	default:
 		l = d.link(p, &c)
 	}
 	d.walk(p, &c, l)
@@ -156,22 +160,25 @@ func (d *Decoder) walk(p *Packet, c *cursor, l layer) {
 			invalid(p, EventTooManyLayers)
 			break
 		}
-		l = d.step(p, c, l)
+		switch l {
+		case layerIPv4:
+			l = d.ipv4(p, c)
+		case layerTransport:
+			l = d.transport(p, c)
+		case layerEthernet:
+			l = d.ethernet(p, c)
+		default:
+			l = d.rareLayer(p, c, l)
+		}
 	}
 	if p.Flags != 0 || !p.Events.Empty() {
 		d.count(p)
 	}
 }
 
-// step decodes one layer and names the next.
-func (d *Decoder) step(p *Packet, c *cursor, l layer) layer {
+// rareLayer decodes one layer of those that few frames have.
+func (d *Decoder) rareLayer(p *Packet, c *cursor, l layer) layer {
 	switch l {
-	case layerIPv4:
-		return d.ipv4(p, c)
-	case layerTransport:
-		return d.transport(p, c)
-	case layerEthernet:
-		return d.ethernet(p, c)
 	case layerIPv6:
 		return d.ipv6(p, c)
 	case layerVLAN:

@@ -95,7 +95,7 @@ func (d *Decoder) etherType(p *Packet, c *cursor, t uint16) layer {
 	p.EtherType = t
 	switch t {
 	case etherIPv4:
-		return layerIPv4
+		return d.ipv4(p, c)
 	case etherIPv6:
 		return layerIPv6
 	case etherVLAN, etherQinQ, etherQinQOld, etherQinQOld2:
