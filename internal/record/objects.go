@@ -106,7 +106,7 @@ func appendCounts(b []byte, f *flow.Flow) []byte {
 
 // FlowRecord appends the objects of a flow record: metadata, "flow" and for
 // TCP "tcp". A flow that still lives (a periodic record) has no reason.
-func (e *Encoder) FlowRecord(f *flow.Flow, txs uint64, flowbits []string) {
+func (e *Encoder) FlowRecord(f *flow.Flow, txs uint64, gaps [2]bool, flowbits []string) {
 	b := e.Buf
 	if len(flowbits) > 0 {
 		b = append(jsonx.Key(b, "metadata"), '{')
@@ -128,7 +128,7 @@ func (e *Encoder) FlowRecord(f *flow.Flow, txs uint64, flowbits []string) {
 	}
 	b = append(b, '}')
 	if f.TCP != nil {
-		b = appendTCP(b, f)
+		b = appendTCP(b, f, gaps)
 	}
 	e.Buf = b
 }
@@ -180,7 +180,7 @@ func (e *Encoder) FileInfo(f *proto.File) {
 	e.Buf = append(b, '}')
 }
 
-func appendTCP(b []byte, f *flow.Flow) []byte {
+func appendTCP(b []byte, f *flow.Flow, gaps [2]bool) []byte {
 	s := f.TCP
 	all := s.AllFlags()
 	b = append(jsonx.Key(b, "tcp"), '{')
@@ -193,10 +193,10 @@ func appendTCP(b []byte, f *flow.Flow) []byte {
 		}
 	}
 	b = jsonx.StringNotEmpty(b, "state", s.State.String())
-	if s.Gap(flow.ToServer) {
+	if gaps[flow.ToServer] {
 		b = jsonx.Bool(b, "ts_gap", true)
 	}
-	if s.Gap(flow.ToClient) {
+	if gaps[flow.ToClient] {
 		b = jsonx.Bool(b, "tc_gap", true)
 	}
 	b = jsonx.Uint(b, "ts_max_regions", uint64(s.MaxRegions(flow.ToServer)))

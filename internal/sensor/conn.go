@@ -17,7 +17,7 @@ type conn struct {
 	logged    int64 // packet time of the last flow record
 	community [record.CommunityIDLen]byte
 	ja4       []byte
-	endDone   bool
+	gaps      [2]bool
 }
 
 // connPool recycles conns of one worker.
@@ -69,7 +69,9 @@ func (w *Worker) Data(f *flow.Flow, d flow.Dir, b []byte, off uint64) {
 
 // Gap implements flow.Sink.
 func (w *Worker) Gap(f *flow.Flow, d flow.Dir, n int) {
-	f.Owner.(*conn).session.Gap(d, n)
+	c := f.Owner.(*conn)
+	c.gaps[d] = true
+	c.session.Gap(d, n)
 	w.engine.StreamGap(f, d, n)
 }
 

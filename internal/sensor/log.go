@@ -272,10 +272,8 @@ func (w *Worker) decodeAnomalies(p *packet.Packet, f *flow.Flow) {
 	if !w.cfg.Log.DecodeAnomalies {
 		return
 	}
-	for e := range packet.EventCount {
-		if p.Events.Has(e) {
-			w.logAnomaly(p, f, "decode", "decoder."+e.String())
-		}
+	for e := range p.Events.All {
+		w.logAnomaly(p, f, "decode", "decoder."+e.String())
 	}
 }
 
@@ -303,7 +301,7 @@ func (w *Worker) logFlow(f *flow.Flow, cn *conn) {
 	w.appProto(cn.session)
 	live := uint64(len(cn.session.Txs()))
 	w.enc.Begin(c)
-	w.enc.FlowRecord(f, cn.txs+live, nil)
+	w.enc.FlowRecord(f, cn.txs+live, cn.gaps, nil)
 	w.enc.End(c)
 	if w.obs != nil {
 		w.obs.FlowEnd(c, f)
