@@ -17,7 +17,7 @@ func (t *Table) fin(f *Flow, p *packet.Packet, d Dir) {
 	h.flags |= halfFIN
 	h.finSeq = at
 	h.next = at
-	if s.Flags&StreamAsync == 0 {
+	if s.Flags&StreamAsync == 0 || !h.has(halfSYN) {
 		t.enter(f, afterFIN(s, d, p.TCP.Flags&packet.ACK != 0))
 	}
 	t.advance(f, d)
@@ -93,10 +93,22 @@ func (t *Table) reset(f *Flow, p *packet.Packet, d Dir) {
 	s.beforeRST = s.State
 	t.enter(f, TCPClosed)
 	t.flushBoth(f)
+	if !s.resetPending() {
+		t.close(f, ToServer)
+		t.close(f, ToClient)
+	}
+	t.unschedule(f.index)
+	t.schedule(f.index)
 }
 
-// flushBoth delivers what both directions hold. Sink.Close waits for the flow's
-// end: a forged reset is followed by more.
+// resetPending reports a reset that may yet prove forged.
+func (s *Stream) resetPending() bool {
+	return s.Flags&StreamRST != 0 && s.beforeRST >= TCPEstablished &&
+		!(s.half[0].has(halfClosed) && s.half[1].has(halfClosed))
+}
+
+// flushBoth delivers what both directions hold. After a reset Sink.Close waits
+// for resetGrace: a forged one is followed by more.
 func (t *Table) flushBoth(f *Flow) {
 	t.drain(f, ToServer)
 	t.drain(f, ToClient)
@@ -112,7 +124,7 @@ func (t *Table) afterClose(f *Flow, p *packet.Packet, d Dir) {
 		tcp.Flags&(packet.SYN|packet.RST) != 0 || p.PayloadLen == 0 {
 		return
 	}
-	if h.has(halfFIN) || !between(tcp.Seq, h.next, seqMax(h.edge, h.next)) || !t.timely(h, p) {
+	if h.has(halfFIN|halfClosed) || !between(tcp.Seq, h.next, seqMax(h.edge, h.next)) || !t.timely(h, p) {
 		return
 	}
 	if s.Flags&StreamRSTSuspect == 0 {

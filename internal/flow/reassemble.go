@@ -365,9 +365,12 @@ func (t *Table) finish(f *Flow) {
 }
 
 // trailingGap reports bytes at the stream's end that were acknowledged but
-// never seen.
+// never seen. Of a side that never showed up nothing is said.
 func (t *Table) trailingGap(f *Flow, d Dir) {
 	h := &f.TCP.half[d]
+	if !h.has(halfSeen) {
+		return
+	}
 	end := h.ackedOffset()
 	if t.cfg.Depth > 0 {
 		end = min(end, t.cfg.Depth)

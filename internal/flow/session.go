@@ -81,17 +81,17 @@ func reuses(f *Flow, p *packet.Packet, d Dir) bool {
 	return s.Flags&StreamIgnored != 0
 }
 
-// fromServer guesses, for a session that begins without SYN, whether its first
-// packet was sent by the server: a SYN/ACK was; else a service's port speaks
-// for it.
-func fromServer(p *packet.Packet) bool {
+// fromServer guesses, for a session that is picked up without SYN, whether its
+// first packet was sent by the server: a SYN/ACK was; else a service's port
+// speaks for it.
+func (t *Table) fromServer(p *packet.Packet) bool {
 	switch p.TCP.Flags & (packet.SYN | packet.ACK) {
 	case packet.SYN:
 		return false
 	case packet.SYN | packet.ACK:
-		return true
+		return t.cfg.Midstream || t.cfg.AsyncOneSide
 	}
-	return service(p.SrcPort) && !service(p.DstPort)
+	return t.cfg.Midstream && service(p.SrcPort) && !service(p.DstPort)
 }
 
 // service reports whether port belongs to a server: the system ports, and the
@@ -121,14 +121,14 @@ func (t *Table) opening(f *Flow, p *packet.Packet, d Dir) {
 		t.n.Sessions++
 		t.synFrom(f, p, d)
 		t.enter(f, TCPSYNSent)
+	case flags == packet.SYN|packet.ACK && (t.cfg.Midstream || t.cfg.AsyncOneSide):
+		t.pickUp(f)
+		t.synackStart(f, p, d)
 	case !t.cfg.Midstream:
 		if flags&packet.FIN != 0 {
 			t.refuse(f, EventFINButNoSession)
 		}
 		t.ignore(s)
-	case flags == packet.SYN|packet.ACK:
-		t.pickUp(f)
-		t.synackStart(f, p, d)
 	case flags&packet.FIN != 0 && p.PayloadLen == 0:
 		t.refuse(f, EventFINButNoSession)
 	case flags&packet.ACK != 0:

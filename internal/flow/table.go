@@ -48,8 +48,8 @@ func (t *Table) Counters() Counters {
 }
 
 // Track finds or makes the flow of p, counts p in it, and runs the TCP session.
-// The flow is nil for packets that join none: without IP, FlagInvalid, and
-// fragments that wait for their rest.
+// The flow is nil for packets that join none: without IP, FlagInvalid,
+// fragments that wait for their rest, and link-local control protocols.
 //
 // Flow.Bytes counts the innermost frame as captured, link header included, as
 // EVE's flow.bytes_toserver does. A packet with FlagDup counts nowhere.
@@ -57,7 +57,7 @@ func (t *Table) Track(p *packet.Packet) (*Flow, Dir) {
 	if p.IPVersion == 0 || p.Flags&(packet.FlagInvalid|packet.FlagFragment) != 0 {
 		return nil, ToServer
 	}
-	if p.Proto == packet.ProtoTCP && p.TCP.HeaderLen == 0 {
+	if p.Proto == packet.ProtoTCP && p.TCP.HeaderLen == 0 || linkControl(p.Proto) {
 		return nil, ToServer
 	}
 	e := endsOf(p)
@@ -78,6 +78,16 @@ func (t *Table) Track(p *packet.Packet) (*Flow, Dir) {
 		t.setState(f, StateEstablished)
 	}
 	return f, d
+}
+
+// linkControl reports protocols in which hosts and routers talk to their link
+// and nobody has a session: IGMP, OSPF, PIM, VRRP.
+func linkControl(proto uint8) bool {
+	switch proto {
+	case packet.ProtoIGMP, 89, 103, 112:
+		return true
+	}
+	return false
 }
 
 // find looks p's flow up. A flow that is past its time, or whose tuple a new
@@ -176,7 +186,7 @@ func (t *Table) newStream(f *Flow, p *packet.Packet) {
 	s := t.streams.at(i)
 	*s = Stream{index: i}
 	f.TCP = s
-	if t.cfg.Midstream && fromServer(p) {
+	if t.fromServer(p) {
 		f.Client, f.Server = p.Dst, p.Src
 		f.ClientPort, f.ServerPort = p.DstPort, p.SrcPort
 		f.Flags |= FlagSwapped

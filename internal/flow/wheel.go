@@ -24,7 +24,7 @@ const (
 func (t *Table) schedule(i uint32) {
 	s := t.slots.at(i)
 	w := &t.wheel
-	tick := (t.deadline(&s.flow) + tickNanos - 1) / tickNanos
+	tick := (t.wake(&s.flow) + tickNanos - 1) / tickNanos
 	if !w.begun {
 		w.begun, w.cursor = true, s.flow.Last/tickNanos
 	}
@@ -57,6 +57,18 @@ func (t *Table) unschedule(i uint32) {
 // deadline is the packet time at which f has been idle for too long.
 func (t *Table) deadline(f *Flow) int64 { return f.Last + t.timeouts(f.Key.Proto).of(f.State) }
 
+// resetGrace is how long a reset session may prove the reset forged before its
+// directions are closed, nanoseconds.
+const resetGrace = 2e9
+
+// wake is the packet time at which Expire has something to do for f.
+func (t *Table) wake(f *Flow) int64 {
+	if f.TCP != nil && f.TCP.resetPending() {
+		return f.Last + resetGrace
+	}
+	return t.deadline(f)
+}
+
 // Expire ends flows that have been idle for too long at packet time now,
 // nanoseconds. Work per call is bounded; call it for every batch.
 func (t *Table) Expire(now int64) {
@@ -73,15 +85,27 @@ func (t *Table) Expire(now int64) {
 			return
 		case i == 0:
 			w.cursor++
-		case t.deadline(&t.slots.at(i).flow) <= now:
-			t.end(&t.slots.at(i).flow, ReasonTimeout)
-		case w.cursor > tick:
+		case w.cursor > tick && t.wake(&t.slots.at(i).flow) > now:
 			return
 		default:
-			t.unschedule(i)
-			t.schedule(i)
+			t.due(i, now)
 		}
 	}
+}
+
+// due does what the time asks for the flow at place i.
+func (t *Table) due(i uint32, now int64) {
+	f := &t.slots.at(i).flow
+	if t.deadline(f) <= now {
+		t.end(f, ReasonTimeout)
+		return
+	}
+	if t.wake(f) <= now {
+		t.close(f, ToServer)
+		t.close(f, ToClient)
+	}
+	t.unschedule(i)
+	t.schedule(i)
 }
 
 // evict ends the flow that is nearest its time limit, as far as the wheel
