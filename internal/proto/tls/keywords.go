@@ -17,8 +17,7 @@ func keywords() []proto.Keyword {
 			Name: name, Aliases: aliases, Dir: proto.MaskBoth, Progress: 1, Parse: parse,
 		}
 	}
-	// cert is a test of the server's certificate; cert.Progress is the same
-	// number for the client's.
+	// serverCertDone is the same number as clientCertDone.
 	cert := func(name string, dir proto.DirMask, parse func(string) (proto.TxTest, error)) proto.Keyword {
 		return proto.Keyword{Name: name, Dir: dir, Progress: serverCertDone, Parse: parse}
 	}
@@ -32,22 +31,23 @@ func keywords() []proto.Keyword {
 		cert("tls.cert_chain_len", proto.MaskBoth, parseChainLen),
 		cert("tls_cert_notbefore", proto.MaskClient, parseDate(func(c *chain) int64 { return c.leaf.NotBefore })),
 		cert("tls_cert_notafter", proto.MaskClient, parseDate(func(c *chain) int64 { return c.leaf.NotAfter })),
-		cert("tls_cert_expired", proto.MaskClient, parseExpired),
-		cert("tls_cert_valid", proto.MaskClient, parseValid),
+		cert("tls_cert_expired", proto.MaskClient, flag("tls_cert_expired", expired)),
+		cert("tls_cert_valid", proto.MaskClient, flag("tls_cert_valid", valid)),
 		{
 			Name: "tls_store", Aliases: []string{"tls.store"}, Dir: proto.MaskBoth,
-			Parse: func(value string) (proto.TxTest, error) {
-				return func(proto.Tx, proto.Dir) bool { return true }, noValue("tls_store", value)
-			},
+			Parse: flag("tls_store", func(proto.Tx, proto.Dir) bool { return true }),
 		},
 	}
 }
 
-func noValue(name, value string) error {
-	if value != "" {
-		return fmt.Errorf("%s: unexpected value %q", name, value)
+// flag makes the reader of a keyword that takes no value.
+func flag(name string, test proto.TxTest) func(string) (proto.TxTest, error) {
+	return func(value string) (proto.TxTest, error) {
+		if value != "" {
+			return nil, fmt.Errorf("%s: unexpected value %q", name, value)
+		}
+		return test, nil
 	}
-	return nil
 }
 
 // unquote takes the quotes off a value, and the '!' before them.

@@ -51,6 +51,7 @@ type side struct {
 
 	secret bool // this side's payload is ciphertext from here on
 	stop   bool
+	holes  bool // bytes are missing
 
 	msg message
 	v2  v2record
@@ -199,6 +200,7 @@ func (p *parser) ciphertext(d proto.Dir, s *side) {
 			return
 		}
 		p.tx.advance(d, serverHandshakeDone)
+		p.tx.changed = !s.holes
 	} else {
 		p.tx.advance(d, clientHandshakeDone)
 	}
@@ -277,6 +279,7 @@ func (p *parser) Gap(d proto.Dir, n int) bool {
 	if s.stop {
 		return false
 	}
+	s.holes = true
 	if n > s.left || s.framing == sslv2 || s.v2.hello {
 		s.stop = true
 		// What follows a hello soon is ciphertext.

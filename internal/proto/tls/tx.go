@@ -63,6 +63,7 @@ type tx struct {
 	sni            []byte
 	ech            bool
 	ticket         bool // the client showed a session ticket
+	changed        bool // the server changed to ciphertext, nothing lost before
 	cipher         uint16
 	clientKey      bool
 	serverKey      bool
@@ -133,7 +134,7 @@ func (t *tx) resumed() bool {
 		return false
 	}
 	same := len(t.client.session) > 0 && bytes.Equal(t.client.session, t.server.session)
-	return same || t.ticket && t.Progress[proto.ToClient] >= serverHandshakeDone
+	return same || t.ticket && t.changed
 }
 
 // version is the one that was chosen, while the server is silent the one that

@@ -1,0 +1,150 @@
+package tls
+
+import (
+	"testing"
+
+	"github.com/mirrorwall/mirrorwall/internal/proto"
+	"github.com/mirrorwall/mirrorwall/internal/proto/prototest"
+)
+
+func TestConformance(t *testing.T) { prototest.Run(t, distinct(Descriptor()), cases(t)) }
+
+// distinct names the server's half of the buffers that both sides have apart,
+// so that the golden files show whose is whose.
+func distinct(d *proto.Descriptor) *proto.Descriptor {
+	seen := map[string]bool{}
+	for i := range d.Buffers {
+		b := &d.Buffers[i]
+		if seen[b.Name] {
+			b.Name, b.Aliases = "server "+b.Name, nil
+		}
+		seen[b.Name] = true
+	}
+	return d
+}
+
+// TestBothSides: a name that comes twice means one buffer of either direction.
+func TestBothSides(t *testing.T) {
+	dirs := map[string]proto.DirMask{}
+	for _, b := range buffers() {
+		if dirs[b.Name]&b.Dir != 0 {
+			t.Errorf("%s: twice for one direction", b.Name)
+		}
+		dirs[b.Name] |= b.Dir
+	}
+	if n := len(buffers()); n != bufferCount {
+		t.Errorf("%d buffers, want %d", n, bufferCount)
+	}
+}
+
+func FuzzParser(f *testing.F) { prototest.Fuzz(f, Descriptor(), cases(f)) }
+
+func TestProbe(t *testing.T) {
+	hello := rec(22, 0x0301, modernHello("a.example")...)
+	tests := []struct {
+		name string
+		dir  proto.Dir
+		in   []byte
+		want proto.Verdict
+	}{
+		{"nothing", proto.ToServer, nil, proto.NeedMore},
+		{"hello", proto.ToServer, hello, proto.Accept},
+		{"five bytes", proto.ToServer, hello[:5], proto.NeedMore},
+		{"six bytes", proto.ToServer, hello[:6], proto.Accept},
+		{"one byte", proto.ToServer, hello[:1], proto.NeedMore},
+		{"wrong way", proto.ToClient, hello, proto.Reject},
+		{"alert", proto.ToClient, rec(21, 0x0303, 2, 40), proto.Accept},
+		{"odd alert", proto.ToClient, rec(21, 0x0303, 2, 40, 1), proto.Reject},
+		{"application data", proto.ToServer, rec(23, 0x0303, make([]byte, 64)...), proto.Accept},
+		{"empty data", proto.ToServer, rec(23, 0x0303), proto.Reject},
+		{"version", proto.ToServer, []byte{22, 4, 1}, proto.Reject},
+		{"minor version", proto.ToServer, []byte{22, 3, 9}, proto.Reject},
+		{"http", proto.ToServer, []byte("GET / HTTP/1.1\r\n"), proto.Reject},
+		{"sslv2", proto.ToServer, []byte{0x80, 46, 1, 0, 2}, proto.Accept},
+		{"sslv2 tls", proto.ToServer, []byte{0x80, 46, 1, 3, 1}, proto.Accept},
+		{"sslv2 short", proto.ToServer, []byte{0x80, 46}, proto.NeedMore},
+		{"sslv2 version", proto.ToServer, []byte{0x80, 46, 1, 9, 1}, proto.Reject},
+		{"sslv2 server", proto.ToClient, []byte{0x83, 46, 4, 0, 1, 0, 2}, proto.Accept},
+	}
+	for _, tt := range tests {
+		if got := probe(tt.dir, tt.in); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestAllocs plays whole flows on a warm parser.
+func TestAllocs(t *testing.T) {
+	for _, c := range cases(t) {
+		p := newParser(&proto.Config{})
+		flow := func() {
+			p.Reset()
+			for _, s := range c.Script {
+				if p.Data(s.Dir, s.Bytes).Stop {
+					break
+				}
+			}
+			p.Close(proto.ToServer)
+			p.Close(proto.ToClient)
+			p.Free(len(p.Txs()))
+		}
+		if n := testing.AllocsPerRun(20, flow); n != 0 {
+			t.Errorf("%s: %v allocations", c.Name, n)
+		}
+	}
+}
+
+// TestGap loses bytes inside a record: the handshake goes on behind them.
+func TestGap(t *testing.T) {
+	script := fullCases(t, testCert(t, "x"))[0].Script
+	flight := script[1].Bytes
+	for _, hole := range []struct{ from, to int }{{200, 300}, {6, 9}, {100, len(flight)}} {
+		p := newParser(&proto.Config{}).(*parser)
+		p.Data(proto.ToServer, script[0].Bytes)
+		p.Data(proto.ToClient, flight[:hole.from])
+		if !p.Gap(proto.ToClient, hole.to-hole.from) {
+			t.Fatalf("%v: lost", hole)
+		}
+		p.Data(proto.ToClient, flight[hole.to:])
+		p.Data(proto.ToServer, script[2].Bytes)
+		if pr := p.Data(proto.ToClient, script[3].Bytes); !pr.Encrypted || pr.Stop {
+			t.Errorf("%v: %+v, want encrypted", hole, pr)
+		}
+		if p.tx.LogReady == 0 || !p.tx.Events.Empty() {
+			t.Errorf("%v: log %v events %v", hole, p.tx.LogReady, p.tx.Events)
+		}
+	}
+	p := newParser(&proto.Config{}).(*parser)
+	p.Data(proto.ToServer, script[0].Bytes)
+	p.Data(proto.ToClient, flight[:50])
+	if p.Gap(proto.ToClient, len(flight)) {
+		t.Error("a gap over the record's end keeps the direction")
+	}
+}
+
+func BenchmarkHandshake(b *testing.B) {
+	script := fullCases(b, testCert(b, "x"))[0].Script
+	p := newParser(&proto.Config{})
+	n := 0
+	for _, s := range script {
+		n += len(s.Bytes)
+	}
+	b.SetBytes(int64(n))
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Reset()
+		for _, s := range script {
+			p.Data(s.Dir, s.Bytes)
+		}
+	}
+}
+
+func BenchmarkApplicationData(b *testing.B) {
+	p := newParser(&proto.Config{})
+	data := rec(23, 0x0303, make([]byte, 16<<10)...)
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Data(proto.ToClient, data)
+	}
+}
