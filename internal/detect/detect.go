@@ -36,8 +36,6 @@ type Config struct {
 	Vars Vars
 	// Classes maps classtypes; nil means DefaultClasses.
 	Classes ClassTable
-	// Events names the decoder and stream events that rules may ask for.
-	Events EventNames
 	// MaxAlerts bounds the matches of one packet (packet-alert-max); 0 means
 	// 15. What is beyond is counted.
 	MaxAlerts int
@@ -49,16 +47,6 @@ type Config struct {
 	// until Inspected says so and inspect once more in both directions at the
 	// flow's end.
 	PacketDirOnly bool
-}
-
-// EventNames resolves the names of the decoder and stream events. A nil
-// function knows no name.
-type EventNames struct {
-	// Decoder returns the event of decode-event's value ("ipv4.trunc_pkt").
-	Decoder func(name string) (packet.Event, bool)
-	// Stream returns the number (below 128) of stream-event's value
-	// ("3whs_ack_in_wrong_dir"), as given to Engine.StreamEvent.
-	Stream func(name string) (uint8, bool)
 }
 
 // Source says where a match was found.

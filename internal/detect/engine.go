@@ -1,78 +1,243 @@
 package detect
 
 import (
+	"slices"
+
 	"github.com/mirrorwall/mirrorwall/internal/flow"
+	"github.com/mirrorwall/mirrorwall/internal/match"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
-// Vars holds the address and port variables by name, '$' excluded.
-type Vars struct{ AddressGroups, PortGroups map[string]string }
-
-// DefaultVars returns Suricata's default variables.
-func DefaultVars() Vars { return Vars{} }
-
-// Class is what a classtype stands for.
-type Class struct {
-	Priority    int
-	Description string
-}
-
-// ClassTable maps classtype names.
-type ClassTable map[string]Class
-
-type sig struct{}
-
-// Ruleset is a set of compiled rules; immutable.
-type Ruleset struct{ sigs []*Signature }
-
-// Version is a hash of the rules and of all that they were compiled with.
-func (rs *Ruleset) Version() string { return "" }
-
-// Signatures returns the active signatures in the order of evaluation.
-func (rs *Ruleset) Signatures() []*Signature { return rs.sigs }
-
-// Explain says how the engine looks for sig.
-func (rs *Ruleset) Explain(s *Signature) string { return "" }
-
-// Compile never fails as a whole.
-func Compile(files []*rule.File, cfg *Config) (*Ruleset, *Report) { return &Ruleset{}, &Report{} }
-
-// Shared is the state of all workers: thresholds, xbits.
-type Shared struct{}
-
-// NewShared makes the state.
-func NewShared() *Shared { return &Shared{} }
-
-// Counters of an Engine.
+// Counters are an Engine's totals, plain integers of its worker.
 type Counters struct {
-	Alerts, AlertOverflow uint64
+	Alerts        uint64 // matches handed out
+	AlertOverflow uint64 // matches beyond Config.MaxAlerts of a packet
+	Suppressed    uint64 // matches that a threshold held back
+	Candidates    uint64 // rules that a prefilter found
+	Evaluated     uint64 // candidates whose header and state tests held
+	EvalLimit     uint64 // evaluations that ran into the step limit
+	StreamDropped uint64 // stream bytes that waited too long
+	FlowBitsFull  uint64 // flowbits, flowints and counters refused: too many on a flow
+	TxFull        uint64 // candidates refused: too many on a transaction
 }
 
-// Engine inspects for one worker.
-type Engine struct{ Counters Counters }
+// Engine inspects the packets of one worker. It is not safe for concurrent use.
+type Engine struct {
+	Counters Counters
+	// Checks and Matches count evaluations and hits by Signature, in the order
+	// of Ruleset.Signatures.
+	Checks, Matches []uint64
 
-// NewEngine makes an engine.
-func NewEngine(rs *Ruleset, shared *Shared) *Engine { return &Engine{} }
+	rs     *Ruleset
+	shared *Shared
+	ctx    ctx
+	hits   match.Hits
+	cand   []uint32
+	found  []found
+	out    []Match
+	spans  []Span // of out
+	events eventBits
+	cache  []bufCache // by buffer id
+	gen    uint64
+	free   []*FlowState
+	spares [][]byte
+}
 
-// Swap changes the rules at a packet boundary; flows keep going.
-func (e *Engine) Swap(rs *Ruleset) {}
+// found is a match before thresholds and order.
+type found struct {
+	s        *Signature
+	tx       proto.Tx
+	src, dst packet.Addr
+	source   Source
+	dir      Dir
+	span, n  int32 // in Engine.spans
+}
 
-// StreamData takes the next in-order bytes of a stream; b is borrowed.
-func (e *Engine) StreamData(f *flow.Flow, d Dir, b []byte, off uint64) {}
+// ctx is the state of one inspection. There is one for each Engine.
+type ctx struct {
+	e      *Engine
+	p      *packet.Packet
+	f      *flow.Flow
+	s      *proto.Session
+	fs     *FlowState
+	pktDir Dir // of the packet
+	dir    Dir // being inspected
+	src    packet.Addr
+	dst    packet.Addr
+	sp, dp uint16
+	sig    *Signature
+	txNow  proto.Tx
 
-// StreamGap says that n bytes will never come.
-func (e *Engine) StreamGap(f *flow.Flow, d Dir, n int) {}
+	stream  []byte // stream window of dir, nil when none is due
+	fresh   int    // where its new bytes start
+	newFlow bool
 
-// StreamClose says that the direction has ended.
-func (e *Engine) StreamClose(f *flow.Flow, d Dir) {}
+	buf       []byte
+	bufName   string
+	vals      [maxVars]uint64
+	steps     int
+	maxEnd    int
+	spans     [maxSpans]Span
+	spanCount int
+	b64       []byte
+	view      []byte
+	re        match.Scratch
+}
 
-// StreamEvent notes a stream event of the packet being tracked.
-func (e *Engine) StreamEvent(f *flow.Flow, event uint8) {}
+// NewEngine makes an engine for one worker.
+func NewEngine(rs *Ruleset, shared *Shared) *Engine {
+	e := &Engine{shared: shared}
+	e.ctx.e = e
+	e.Swap(rs)
+	return e
+}
 
-// Inspect runs the rules.
-func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session) []Match { return nil }
+// Swap changes the rules. It is called between packets; flows and their bits
+// live on, open transactions are inspected again.
+func (e *Engine) Swap(rs *Ruleset) {
+	e.rs = rs
+	e.Checks = make([]uint64, len(rs.sigs))
+	e.Matches = make([]uint64, len(rs.sigs))
+	e.cache = make([]bufCache, rs.numBufs)
+	e.gen++
+}
 
-// FlowEnd recycles what the engine keeps in f.Detect.
-func (e *Engine) FlowEnd(f *flow.Flow) {}
+// Inspect runs the rules on a packet and on what its tracking brought to light:
+// stream chunks and transactions of the flow. f and s may be nil. The result
+// is used again by the next call.
+func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session) []Match {
+	e.found, e.out, e.spans = e.found[:0], e.out[:0], e.spans[:0]
+	if len(e.rs.sigs) == 0 || f != nil && f.Flags&flow.FlagNoInspect != 0 {
+		e.events = eventBits{}
+		return nil
+	}
+	c := &e.ctx
+	c.p, c.f, c.s, c.pktDir, c.fs, c.txNow = p, f, s, d, nil, nil
+	if f != nil {
+		c.fs, _ = f.Detect.(*FlowState)
+	}
+	last := p.Has(packet.FlagFlowEnd)
+	both := !e.rs.cfg.PacketDirOnly || last
+	c.setDir(d)
+	if !last {
+		e.inspectAddresses(c)
+	}
+	e.triggerStreams(c)
+	e.inspectPacket(c, !last, last)
+	if both && f != nil {
+		c.setDir(d.Opposite())
+		e.inspectPacket(c, false, last)
+	}
+	if s != nil && s.Parser != nil {
+		c.setDir(d)
+		e.inspectTxs(c)
+		if both {
+			c.setDir(d.Opposite())
+			e.inspectTxs(c)
+		}
+	}
+	e.events = eventBits{}
+	out := e.finish(c)
+	c.p, c.f, c.s, c.fs, c.txNow, c.stream = nil, nil, nil, nil, nil, nil
+	return out
+}
+
+// setDir points the rule's source and destination for direction d.
+func (c *ctx) setDir(d Dir) {
+	c.dir = d
+	c.src, c.dst, c.sp, c.dp = c.p.Src, c.p.Dst, c.p.SrcPort, c.p.DstPort
+	if d != c.pktDir {
+		c.src, c.dst, c.sp, c.dp = c.dst, c.src, c.dp, c.sp
+	}
+}
+
+// state returns the flow's state, made when there is none yet; nil without a
+// flow.
+func (c *ctx) state() *FlowState {
+	if c.fs == nil && c.f != nil {
+		c.fs = c.e.flowState(c.f)
+	}
+	return c.fs
+}
+
+func (e *Engine) flowState(f *flow.Flow) *FlowState {
+	if fs, ok := f.Detect.(*FlowState); ok && fs != nil {
+		return fs
+	}
+	var fs *FlowState
+	if n := len(e.free); n > 0 {
+		fs, e.free = e.free[n-1], e.free[:n-1]
+	} else {
+		fs = &FlowState{}
+	}
+	fs.rs = e.rs
+	f.Detect = fs
+	return fs
+}
+
+// FlowEnd takes back what detection keeps in f.Detect.
+func (e *Engine) FlowEnd(f *flow.Flow) {
+	fs, _ := f.Detect.(*FlowState)
+	if fs == nil {
+		return
+	}
+	f.Detect = nil
+	for d := range fs.st {
+		e.putBuffer(fs.st[d].buf)
+		fs.st[d].buf = nil
+	}
+	fs.reset()
+	e.free = append(e.free, fs)
+}
+
+// add notes a match of c.sig and runs its actions.
+func (e *Engine) add(c *ctx, s *Signature, source Source, tx proto.Tx) {
+	e.Matches[s.id]++
+	for _, a := range s.actions {
+		a(c)
+	}
+	if s.NoAlert && s.Action != rule.ActionPass {
+		return
+	}
+	fd := found{s: s, tx: tx, src: c.src, dst: c.dst, source: source, dir: c.dir,
+		span: int32(len(e.spans)), n: int32(c.spanCount)}
+	e.spans = append(e.spans, c.spans[:c.spanCount]...)
+	e.found = append(e.found, fd)
+}
+
+// finish puts the matches in order, lets pass rules and thresholds have their
+// say, and bounds their number.
+func (e *Engine) finish(c *ctx) []Match {
+	if len(e.found) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(e.found, func(a, b found) int { return int(a.s.id) - int(b.s.id) })
+	for i := range e.found {
+		fd := &e.found[i]
+		if fd.s.Action == rule.ActionPass {
+			if c.f != nil && (fd.source != SourcePacket || fd.s.kind == kindIP) {
+				c.f.Flags |= flow.FlagNoInspect
+			}
+			break
+		}
+		c.src, c.dst = fd.src, fd.dst
+		if !c.allows(fd.s) {
+			e.Counters.Suppressed++
+			continue
+		}
+		if len(e.out) >= e.rs.cfg.MaxAlerts {
+			e.Counters.AlertOverflow++
+			continue
+		}
+		e.out = append(e.out, Match{Sig: fd.s, Source: fd.source, Dir: fd.dir, Tx: fd.tx,
+			Spans: e.spans[fd.span : fd.span+fd.n : fd.span+fd.n]})
+	}
+	e.Counters.Alerts += uint64(len(e.out))
+	if len(e.out) > 0 && c.f != nil {
+		c.f.Flags |= flow.FlagAlerted
+		c.f.Alerts += uint32(len(e.out))
+	}
+	return e.out
+}

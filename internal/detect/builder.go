@@ -1,0 +1,513 @@
+package detect
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"github.com/mirrorwall/mirrorwall/internal/match"
+	"github.com/mirrorwall/mirrorwall/internal/proto"
+	"github.com/mirrorwall/mirrorwall/internal/rule"
+)
+
+// compiler holds what all rules of one Compile share.
+type compiler struct {
+	cfg      *Config
+	classes  ClassTable
+	vars     Vars
+	bufs     *buffers
+	words    map[string]*keyword
+	protoKW  map[string][]protoKeyword
+	regexps  map[regexpKey]*match.Regexp
+	addrs    map[string]addrResult
+	ports    map[string]portResult
+	bitNames map[uint64]string
+	rep      *Report
+}
+
+// protoKeyword is a keyword that protocol idx declares.
+type protoKeyword struct {
+	idx int
+	kw  *proto.Keyword
+}
+
+// builder compiles one rule.
+type builder struct {
+	c *compiler
+	r *rule.Rule
+	s *Signature
+
+	groups    []*group // groups[0] is the payload's
+	cur       *group   // where tests go
+	lastGroup *group   // holds the last content
+	vars      []string // byte variables
+
+	lastWasOther bool // the last keyword was no content
+	needFlow     bool
+	onceFlow     bool
+	headerTest   bool // some test looks at this one packet
+	prioGiven    bool
+	dsize        *sizeTest
+	itype        int
+}
+
+// group is the tests of a rule on one buffer.
+type group struct {
+	buf *buffer
+	xf  []transform
+	ops []op
+}
+
+func newCompiler(cfg *Config, rep *Report) *compiler {
+	c := &compiler{
+		cfg: cfg, classes: cfg.Classes, vars: cfg.Vars, bufs: newBuffers(cfg.Registry),
+		words: map[string]*keyword{}, protoKW: map[string][]protoKeyword{},
+		regexps: map[regexpKey]*match.Regexp{}, addrs: map[string]addrResult{},
+		ports: map[string]portResult{}, bitNames: map[uint64]string{}, rep: rep,
+	}
+	if c.classes == nil {
+		c.classes = DefaultClasses()
+	}
+	if c.vars.empty() {
+		c.vars = DefaultVars()
+	}
+	list := keywords()
+	for i := range list {
+		k := &list[i]
+		for _, n := range append([]string{k.name}, k.aliases...) {
+			c.words[n] = k
+		}
+	}
+	for i, d := range cfg.Registry.Descriptors {
+		for j := range d.Keywords {
+			k := &d.Keywords[j]
+			for _, n := range append([]string{k.Name}, k.Aliases...) {
+				c.protoKW[n] = append(c.protoKW[n], protoKeyword{i, k})
+			}
+		}
+	}
+	return c
+}
+
+// lookup returns something when name is a word of the language here.
+func (c *compiler) lookup(name string) any {
+	switch {
+	case c.bufs.sticky[name] != nil:
+		return c.bufs.sticky[name]
+	case c.bufs.modifier[name] != nil:
+		return c.bufs.modifier[name]
+	case c.protoKW[name] != nil:
+		return c.protoKW[name]
+	case c.words[name] != nil:
+		return c.words[name]
+	}
+	return nil
+}
+
+// known lists every word, for hints.
+func (c *compiler) known() []string {
+	var out []string
+	for n := range c.words {
+		out = append(out, n)
+	}
+	for n := range c.bufs.sticky {
+		out = append(out, n)
+	}
+	for n := range c.bufs.modifier {
+		out = append(out, n)
+	}
+	for n := range c.protoKW {
+		out = append(out, n)
+	}
+	return out
+}
+
+// compileRule makes a signature of r, or says why not.
+func (c *compiler) compileRule(r *rule.Rule) (*Signature, Verdict) {
+	v := Verdict{SID: r.SID, GID: r.GID, Rev: r.Rev, Pos: r.Pos, Rule: r}
+	s := &Signature{SID: r.SID, GID: r.GID, Rev: r.Rev, Msg: r.Msg, Action: r.Action,
+		Priority: unknownPriority, Rule: r}
+	if s.GID == 0 {
+		s.GID = 1
+	}
+	b := &builder{c: c, r: r, s: s, itype: -1}
+	b.cur = b.newGroup(c.bufs.payload)
+	err := b.header()
+	for i := 0; i < len(r.Options) && err == nil; i++ {
+		if err = b.option(&r.Options[i]); err != nil {
+			v.Pos = r.Options[i].Pos
+		}
+	}
+	if err == nil {
+		err = b.finish()
+	}
+	if err == nil {
+		return s, v
+	}
+	v.Reason = err.Error()
+	var miss *missing
+	var ref *refusal
+	var val *rule.ValueError
+	switch {
+	case errors.As(err, &miss):
+		v.State, v.Proto = Inactive, miss.proto
+	case errors.As(err, &val):
+		v.State, v.Hint = Refused, val.Hint
+		v.Pos.Column += val.Offset
+	case errors.As(err, &ref):
+		v.State, v.Hint = Refused, ref.hint
+	default:
+		v.State = Refused
+	}
+	return nil, v
+}
+
+// option adds the meaning of one keyword.
+func (b *builder) option(o *rule.Option) error {
+	var err error
+	switch w := b.c.lookup(o.Name).(type) {
+	case *keyword:
+		err = b.general(w, o)
+	case *buffer:
+		err = b.bufferWord(w, o)
+	case []protoKeyword:
+		err = b.protoWord(w, o)
+	default:
+		return b.unknown(o)
+	}
+	var ref *refusal
+	if errors.As(err, &ref) && !strings.HasPrefix(ref.msg, o.Name+":") {
+		return &refusal{o.Name + ": " + ref.msg, ref.hint}
+	}
+	b.lastWasOther = o.Name != "content" && !isModifier(o.Name)
+	return err
+}
+
+// isModifier tells the words that change the content before them.
+func isModifier(name string) bool {
+	switch name {
+	case "nocase", "depth", "offset", "distance", "within", "startswith", "endswith", "rawbytes":
+		return true
+	}
+	return false
+}
+
+func (b *builder) general(w *keyword, o *rule.Option) error {
+	if w.arg == argNeeded && !o.HasVal {
+		return refuse("no value", "")
+	}
+	if w.arg == argNone && o.HasVal && strings.TrimSpace(o.Value) != "" {
+		return refuse(fmt.Sprintf("takes no value, got %q", o.Value), "")
+	}
+	return w.parse(b, o)
+}
+
+func (b *builder) unknown(o *rule.Option) error {
+	if p := foreignKeyword(o.Name); p != "" {
+		if _, ok := b.c.cfg.Registry.ByName(p); !ok {
+			return needProto(p)
+		}
+	}
+	return refuse(fmt.Sprintf("unknown keyword %q", o.Name), hintFor(o.Name, b.c.known()))
+}
+
+// bufferWord is a sticky buffer, or an old modifier that moves the content
+// before it into the buffer.
+func (b *builder) bufferWord(buf *buffer, o *rule.Option) error {
+	if b.c.bufs.sticky[o.Name] == buf && b.c.bufs.modifier[o.Name] != buf {
+		b.cur = b.newGroup(buf)
+		b.lastGroup = nil
+		return nil
+	}
+	from := b.groups[0]
+	if b.lastGroup != from || len(from.ops) == 0 {
+		return refuse("no content before it", "write the content first, or use the sticky buffer "+buf.name)
+	}
+	last := from.ops[len(from.ops)-1]
+	from.ops = from.ops[:len(from.ops)-1]
+	g := b.groupFor(buf)
+	g.ops = append(g.ops, last)
+	b.lastGroup = g
+	return nil
+}
+
+// protoWord is a keyword of one or several protocols.
+func (b *builder) protoWord(list []protoKeyword, o *rule.Option) error {
+	t := txTest{name: o.Name, by: make([]txTestImpl, len(b.c.cfg.Registry.Descriptors))}
+	value := o.Value
+	if o.Neg && !strings.HasPrefix(strings.TrimSpace(value), "!") {
+		value = "!" + value
+	}
+	for _, k := range list {
+		test, err := k.kw.Parse(value)
+		if err != nil {
+			return refuse(err.Error(), "")
+		}
+		t.by[k.idx] = txTestImpl{dirs: k.kw.Dir, progress: k.kw.Progress, test: test}
+	}
+	b.addTxTest(t)
+	return nil
+}
+
+func (b *builder) addTxTest(t txTest) { b.s.txTests = append(b.s.txTests, t) }
+
+func (b *builder) newGroup(buf *buffer) *group {
+	g := &group{buf: buf}
+	b.groups = append(b.groups, g)
+	return g
+}
+
+// groupFor returns the last group on buf without transforms, or a new one.
+func (b *builder) groupFor(buf *buffer) *group {
+	for _, g := range slices.Backward(b.groups) {
+		if g.buf == buf && len(g.xf) == 0 {
+			return g
+		}
+	}
+	return b.newGroup(buf)
+}
+
+func (b *builder) target() *group { return b.cur }
+
+func (b *builder) addOp(o op) error { return b.addOpTo(b.cur, o) }
+
+func (b *builder) addOpTo(g *group, o op) error {
+	if len(g.ops) >= maxOps {
+		return refuse(fmt.Sprintf("more than %d tests on %s", maxOps, g.buf.name), "")
+	}
+	g.ops = append(g.ops, o)
+	b.lastGroup = g
+	return nil
+}
+
+func (b *builder) addTransform(t transform) error {
+	if b.cur.buf.kind == bufPayload || len(b.cur.ops) > 0 {
+		return refuse("a transform follows its sticky buffer, before the contents", "")
+	}
+	b.cur.xf = append(b.cur.xf, t)
+	return nil
+}
+
+// test adds a test that doesn't tie the rule to single packets.
+func (b *builder) test(t packetTest) {
+	b.headerTest = true
+	b.s.tests = append(b.s.tests, t)
+}
+
+// packetTest adds a test on the packet itself.
+func (b *builder) packetTest(t packetTest) {
+	b.s.needPacket = true
+	b.test(t)
+}
+
+// stateTest adds a test on flowbits and the like.
+func (b *builder) stateTest(t packetTest) { b.s.tests = append(b.s.tests, t) }
+
+func (b *builder) after(a action) { b.s.actions = append(b.s.actions, a) }
+
+func (b *builder) warn(msg, hint string) {
+	b.c.rep.Warnings = append(b.c.rep.Warnings, Verdict{SID: b.r.SID, GID: b.r.GID, Rev: b.r.Rev,
+		Pos: b.r.Pos, Reason: msg, Hint: hint, Rule: b.r})
+}
+
+// finish checks the rule as a whole and settles what kind it is.
+func (b *builder) finish() error {
+	if err := b.finishGroups(); err != nil {
+		return err
+	}
+	if err := b.finishApp(); err != nil {
+		return err
+	}
+	s := b.s
+	switch {
+	case s.tx != nil || len(s.txTests) > 0:
+		s.kind = kindTx
+	case s.payload == nil && len(s.views) == 0 && !b.headerTest && !b.needFlowState() &&
+		s.appMask == 0 && !s.onDecodeEvent && !s.onStreamEvent && s.l4 != l4Header && !s.needPacket:
+		s.kind = kindIP
+	default:
+		s.kind = kindPacket
+	}
+	b.finishStream()
+	return nil
+}
+
+// needFlowState reports a flow keyword's demands.
+func (b *builder) needFlowState() bool { return b.s.flowDir != 0 || b.s.flowState != 0 }
+
+// finishGroups compiles the contents and files the groups by kind of buffer.
+func (b *builder) finishGroups() error {
+	s := b.s
+	for _, g := range b.mergeGroups() {
+		for i := range g.ops {
+			o := &g.ops[i]
+			if o.kind == opContent {
+				if err := finishContent(o, g); err != nil {
+					return err
+				}
+			}
+			o.retry = retries(g.ops, i)
+		}
+		t := bufTest{buf: g.buf, ops: g.ops, onAbsent: matchesAbsent(g.ops)}
+		switch g.buf.kind {
+		case bufPayload:
+			s.payload = g.ops
+		case bufPacket:
+			s.views = append(s.views, t)
+			s.needPacket = true
+		case bufBase64:
+			s.base64 = g.ops
+		default:
+			s.tx = append(s.tx, t)
+		}
+	}
+	return nil
+}
+
+// mergeGroups joins the groups on one buffer, in order. Each sticky word of a
+// multi buffer stands for an instance of its own, and stays apart.
+func (b *builder) mergeGroups() []*group {
+	var out []*group
+	for _, g := range b.groups {
+		if len(g.ops) == 0 {
+			continue
+		}
+		g.buf, g.xf = b.c.bufs.transformed(g.buf, g.xf), nil
+		i := slices.IndexFunc(out, func(o *group) bool { return o.buf == g.buf && !o.buf.multi })
+		if i >= 0 {
+			out[i].ops = append(out[i].ops, g.ops...)
+			continue
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+// moves reports a test that sets the position for relative ones.
+func (o *op) moves() bool {
+	switch o.kind {
+	case opContent, opPCRE:
+		return !o.has(flagNeg)
+	case opByteJump, opByteExtract, opByteMath:
+		return true
+	}
+	return false
+}
+
+// retries reports whether another occurrence of ops[i] may help what follows.
+func retries(ops []op, i int) bool {
+	if !ops[i].moves() || ops[i].kind > opPCRE {
+		return false
+	}
+	for j := i + 1; j < len(ops); j++ {
+		if ops[j].flags&flagAnyRelative != 0 {
+			return true
+		}
+		if ops[j].moves() {
+			return false
+		}
+	}
+	return false
+}
+
+// matchesAbsent reports tests that hold when the buffer doesn't exist.
+func matchesAbsent(ops []op) bool {
+	absent := false
+	for i := range ops {
+		switch o := &ops[i]; {
+		case o.kind == opAbsent:
+			absent = true
+			if o.has(flagAbsentOr) {
+				return true
+			}
+		case !o.has(flagNeg):
+			return false
+		}
+	}
+	return absent
+}
+
+// finishApp settles the protocols and directions that the rule can match in.
+func (b *builder) finishApp() error {
+	s := b.s
+	dirs := s.flowDir
+	if dirs == 0 {
+		dirs = proto.MaskBoth
+	}
+	s.dirs = dirs
+	if s.tx == nil && len(s.txTests) == 0 {
+		return nil
+	}
+	mask := s.appMask
+	if mask == 0 {
+		mask = ^uint64(0)
+	}
+	var ok proto.DirMask
+	all := uint64(0)
+	for d := range 2 {
+		if !dirs.Has(Dir(d)) {
+			continue
+		}
+		if m := s.protosIn(proto.DirMask(1<<d), mask); m != 0 {
+			ok |= 1 << d
+			all |= m
+		}
+	}
+	if ok == 0 && s.transactional {
+		all = s.protosIn(proto.MaskBoth, mask)
+		ok = proto.MaskBoth
+	}
+	if all == 0 {
+		return refuse("its buffers never exist together in one direction and protocol",
+			"check the protocol in the header, and flow:to_server or to_client")
+	}
+	s.dirs, s.appMask = ok, all
+	return nil
+}
+
+// protosIn returns the protocols of mask in which every test exists in one of
+// the directions of m.
+func (s *Signature) protosIn(m proto.DirMask, mask uint64) uint64 {
+	for i := range s.tx {
+		mask &= s.tx[i].buf.protos(m)
+	}
+	for i := range s.txTests {
+		var has uint64
+		for j, im := range s.txTests[i].by {
+			if im.test != nil && im.dirs&m != 0 {
+				has |= 1 << j
+			}
+		}
+		mask &= has
+	}
+	return mask
+}
+
+// finishStream says whether payload tests run on packets, on the stream, or
+// both: those with absolute positions on both, as Suricata has it.
+func (b *builder) finishStream() {
+	s := b.s
+	if s.payload == nil || s.l4 != l4TCP && s.l4 != l4Any && s.l4 != l4App {
+		s.onPacket = true
+		return
+	}
+	s.onPacket, s.onStream = s.needPacket, s.needStream || !s.needPacket
+	if s.needPacket || s.needStream {
+		return
+	}
+	for i := range s.payload {
+		if s.payload[i].flags&(flagDepth|flagOffset) != 0 {
+			s.onPacket, s.absolute = true, true
+		}
+	}
+}
+
+// apps lists the protocols of a mask.
+func apps(mask uint64) (out []int) {
+	for ; mask != 0; mask &= mask - 1 {
+		out = append(out, bits.TrailingZeros64(mask))
+	}
+	return out
+}

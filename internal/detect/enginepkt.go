@@ -1,0 +1,265 @@
+package detect
+
+import (
+	"slices"
+
+	"github.com/mirrorwall/mirrorwall/internal/flow"
+	"github.com/mirrorwall/mirrorwall/internal/packet"
+)
+
+// inspectAddresses runs the rules on addresses alone: once for each flow and
+// direction, or for each packet without a flow.
+func (e *Engine) inspectAddresses(c *ctx) {
+	if !e.rs.ip.any || c.p.IPVersion == 0 || c.p.Has(packet.FlagInvalid) {
+		return
+	}
+	if c.f != nil {
+		fs := c.state()
+		if fs.ipDone[c.dir] {
+			return
+		}
+		fs.ipDone[c.dir] = true
+	}
+	e.cand = sorted(e.rs.ip.candidates(e.cand[:0], c.src, c.dst))
+	for _, id := range e.cand {
+		s := e.rs.sigs[id]
+		if e.headerHolds(c, s) && c.testsHold(s) {
+			c.clear(s)
+			e.add(c, s, SourcePacket, nil)
+		}
+	}
+}
+
+// sorted orders ids and drops repeats, in place.
+func sorted(ids []uint32) []uint32 {
+	if len(ids) < 2 {
+		return ids
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// clear forgets the evidence of the rule before.
+func (c *ctx) clear(s *Signature) { c.sig, c.spanCount, c.maxEnd = s, 0, 0 }
+
+// headerHolds checks protocol, application, flow state, ports and addresses.
+func (e *Engine) headerHolds(c *ctx, s *Signature) bool {
+	e.Checks[s.id]++
+	if !s.l4.holds(c.p) {
+		return false
+	}
+	if s.appMask != 0 && (c.s == nil || c.s.Index < 0 || s.appMask&(1<<c.s.Index) == 0) {
+		return false
+	}
+	if (s.flowDir != 0 || s.flowState != 0) && !c.flowHolds(s) {
+		return false
+	}
+	if s.ends.hold(&c.src, &c.dst, c.sp, c.dp) {
+		return true
+	}
+	return s.both && s.ends.hold(&c.dst, &c.src, c.dp, c.sp)
+}
+
+// flowHolds checks the flow keyword.
+func (c *ctx) flowHolds(s *Signature) bool {
+	if c.f == nil {
+		return s.flowState&flowStateless != 0 && s.flowDir == 0
+	}
+	if s.flowDir != 0 && !s.flowDir.Has(c.dir) {
+		return false
+	}
+	switch {
+	case s.flowState&flowEstablished != 0:
+		return established(c.f)
+	case s.flowState&flowNotEstablished != 0:
+		return !established(c.f)
+	}
+	return true
+}
+
+func (c *ctx) testsHold(s *Signature) bool {
+	for _, t := range s.tests {
+		if !t(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// triggerStreams makes the raw bytes due when the application layer completed
+// a side of a transaction, as Suricata's parsers do.
+func (e *Engine) triggerStreams(c *ctx) {
+	if c.fs == nil || c.s == nil || c.s.Parser == nil || c.f.TCP == nil {
+		return
+	}
+	for d := range c.fs.st {
+		st := &c.fs.st[d]
+		if st.trigger || st.seen == len(st.buf) {
+			continue
+		}
+		last := e.rs.protos[c.s.Index][d].last
+		for _, tx := range c.s.Txs() {
+			b := tx.Base()
+			if b.Progress[d] >= last && b.Detect.Seen[d] <= last {
+				st.trigger = true
+				break
+			}
+		}
+	}
+}
+
+// inspectPacket runs packet and stream rules for direction c.dir: those on the
+// packet itself when this is its direction, and those on stream bytes when a
+// chunk is due.
+func (e *Engine) inspectPacket(c *ctx, own, last bool) {
+	p := c.p
+	cl := classOf(p)
+	e.cand = e.cand[:0]
+	c.stream, c.fresh = nil, 0
+	var st *streamState
+	if c.f != nil && c.f.TCP != nil && e.chunkDue(c, c.dir, last) {
+		st = &c.fs.st[c.dir]
+		if c.f.Flags&flow.FlagNoPayloadInspect == 0 {
+			c.stream, c.fresh = st.buf, st.seen
+			e.scanStream(c)
+		}
+	}
+	if own && (p.IPVersion != 0 || !p.Events.Empty()) {
+		e.packetCandidates(c, cl)
+	}
+	if len(e.cand) > 0 {
+		e.evalPacketRules(c, own, cl)
+	}
+	if st != nil {
+		e.chunkDone(st)
+	}
+}
+
+// scanStream collects the stream rules whose fast pattern is new in the window.
+func (e *Engine) scanStream(c *ctx) {
+	g := e.rs.stream[c.dir]
+	e.cand = append(e.cand, e.rs.plainStream[c.dir]...)
+	if g == nil {
+		return
+	}
+	if g.table != nil {
+		e.hits.Reset()
+		g.table.Scan(c.stream[c.fresh:], &e.hits)
+		e.takeHits(g)
+	}
+	if g.set != nil {
+		e.hits.Reset()
+		g.set.Scan(c.stream[max(0, c.fresh-g.longest+1):], &e.hits)
+		e.takeHits(g)
+	}
+}
+
+func (e *Engine) takeHits(g *litGroup) {
+	for _, id := range e.hits.IDs() {
+		e.cand = append(e.cand, g.sigs[id]...)
+	}
+}
+
+// packetCandidates collects the rules that may hold for the packet.
+func (e *Engine) packetCandidates(c *ctx, cl class) {
+	rs, p := e.rs, c.p
+	if !p.Events.Empty() {
+		e.cand = append(e.cand, rs.decode...)
+	}
+	if !e.events.empty() {
+		e.cand = append(e.cand, rs.streamEvent...)
+	}
+	if p.IPVersion == 0 || p.Has(packet.FlagInvalid) {
+		return
+	}
+	e.cand = append(e.cand, rs.plain[cl][c.dir]...)
+	if len(p.Payload) == 0 || c.f != nil && c.f.Flags&flow.FlagNoPayloadInspect != 0 {
+		return
+	}
+	if g := rs.packet[cl][c.dir]; g != nil {
+		e.cand = g.scan(p.Payload, &e.hits, e.cand)
+	}
+	if cl == classTCP && !c.inStream() {
+		e.cand = append(e.cand, rs.plainStream[c.dir]...)
+		if g := rs.stream[c.dir]; g != nil {
+			e.cand = g.scan(p.Payload, &e.hits, e.cand)
+		}
+	}
+}
+
+// inStream reports whether the packet's payload comes by as stream bytes too.
+func (c *ctx) inStream() bool {
+	return c.f != nil && c.f.TCP != nil && c.f.TCP.Flags&flow.StreamIgnored == 0
+}
+
+func (e *Engine) evalPacketRules(c *ctx, own bool, cl class) {
+	e.cand = sorted(e.cand)
+	e.Counters.Candidates += uint64(len(e.cand))
+	for _, id := range e.cand {
+		s := e.rs.sigs[id]
+		if !own && (s.needPacket || !s.onStream) {
+			continue
+		}
+		if !e.headerHolds(c, s) || !c.testsHold(s) {
+			continue
+		}
+		e.Counters.Evaluated++
+		c.clear(s)
+		if source, ok := e.payloadHolds(c, s, own, cl); ok && e.viewsHold(c, s) {
+			e.add(c, s, source, nil)
+		}
+	}
+}
+
+// payloadHolds runs the payload tests on the stream and on the packet, as the
+// rule asks.
+func (e *Engine) payloadHolds(c *ctx, s *Signature, own bool, cl class) (Source, bool) {
+	if s.payload == nil {
+		return SourcePacket, own || !s.needPacket
+	}
+	if s.onStream && c.stream != nil && e.streamHolds(c, s) {
+		return SourceStream, true
+	}
+	if !own || len(c.p.Payload) == 0 || c.f != nil && c.f.Flags&flow.FlagNoPayloadInspect != 0 {
+		return SourcePacket, false
+	}
+	if s.onPacket || cl != classTCP || !c.inStream() {
+		return SourcePacket, c.run(s.payload, c.p.Payload, "payload")
+	}
+	return SourcePacket, false
+}
+
+// streamHolds looks at the new bytes alone, as Suricata does; a rule without
+// absolute positions may also match across the border to the chunk before,
+// but never in old bytes only.
+func (e *Engine) streamHolds(c *ctx, s *Signature) bool {
+	if c.run(s.payload, c.stream[c.fresh:], "stream") {
+		return true
+	}
+	if s.absolute || c.fresh == 0 {
+		return false
+	}
+	c.clear(s)
+	return c.run(s.payload, c.stream, "stream") && c.maxEnd > c.fresh
+}
+
+// viewsHold runs the tests on parts of the packet.
+func (e *Engine) viewsHold(c *ctx, s *Signature) bool {
+	for i := range s.views {
+		t := &s.views[i]
+		b := t.buf.base.view(c, c.view[:0])
+		if b == nil {
+			return false
+		}
+		if len(t.buf.xforms) > 0 {
+			var ok bool
+			if b, ok = e.transformed(c, t.buf, b); !ok {
+				return false
+			}
+		}
+		if !c.run(t.ops, b, t.buf.name) {
+			return false
+		}
+	}
+	return true
+}

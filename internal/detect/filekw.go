@@ -1,0 +1,110 @@
+package detect
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/mirrorwall/mirrorwall/internal/proto"
+	"github.com/mirrorwall/mirrorwall/internal/rule"
+)
+
+func fileKeywords() []keyword {
+	no := func(name, why, hint string) keyword {
+		return keyword{name: name, arg: argOptional, parse: func(*builder, *rule.Option) error {
+			return refuse(name+": "+why, hint)
+		}}
+	}
+	return []keyword{
+		{name: "filename", parse: parseFileName(func(name, pat []byte) bool {
+			return bytes.Contains(bytes.ToLower(name), pat)
+		})},
+		{name: "fileext", parse: parseFileName(func(name, pat []byte) bool {
+			i := bytes.LastIndexByte(name, '.')
+			return i >= 0 && bytes.EqualFold(name[i+1:], pat)
+		})},
+		{name: "filesize", parse: parseFileSize},
+		{name: "filestore", arg: argOptional, parse: func(*builder, *rule.Option) error { return nil }},
+		no("filemagic", "libmagic's database is not used", "match the first bytes with file.data"),
+		no("file.magic", "libmagic's database is not used", "match the first bytes with file.data"),
+		no("filemd5", "lists of hashes are not supported", ""),
+		no("filesha1", "lists of hashes are not supported", ""),
+		no("filesha256", "lists of hashes are not supported", ""),
+	}
+}
+
+// addFileTest adds a test that some file of the transaction and direction must
+// pass.
+func (b *builder) addFileTest(name string, holds func(f *proto.File) bool) {
+	im := txTestImpl{dirs: proto.MaskBoth, open: true, test: func(tx proto.Tx, d Dir) bool {
+		for _, f := range tx.Base().Files {
+			if f.Dir == d && holds(f) {
+				return true
+			}
+		}
+		return false
+	}}
+	t := txTest{name: name, by: make([]txTestImpl, len(b.c.cfg.Registry.Descriptors))}
+	for i := range t.by {
+		t.by[i] = im
+	}
+	b.addTxTest(t)
+}
+
+func parseFileName(match func(name, pat []byte) bool) func(*builder, *rule.Option) error {
+	return func(b *builder, opt *rule.Option) error {
+		pat, neg, err := rule.ParseContent(optionText(opt))
+		if err != nil {
+			pat = []byte(strings.TrimSpace(opt.Value))
+		}
+		neg = neg || opt.Neg
+		if len(pat) == 0 {
+			return refuse(fmt.Sprintf("want a name, got %q", opt.Value), "")
+		}
+		pat = bytes.ToLower(pat)
+		b.addFileTest(opt.Name, func(f *proto.File) bool {
+			return len(f.Name) > 0 && match(f.Name, pat) != neg
+		})
+		return nil
+	}
+}
+
+func parseFileSize(b *builder, opt *rule.Option) error {
+	t, err := parseSize(opt.Value)
+	if err != nil {
+		return err
+	}
+	b.addFileTest(opt.Name, func(f *proto.File) bool {
+		if f.State == proto.FileOpen || f.State == proto.FileTruncated {
+			// Only "more than" is certain before the end.
+			return t.high == math.MaxUint64 && !t.not && t.holds(f.Size)
+		}
+		return t.holds(f.Size)
+	})
+	return nil
+}
+
+func otherKeywords() []keyword {
+	no := func(name, why, hint string) keyword {
+		return keyword{name: name, arg: argOptional, parse: func(*builder, *rule.Option) error {
+			return refuse(name+": "+why, hint)
+		}}
+	}
+	quiet := func(name string) keyword {
+		return keyword{name: name, arg: argOptional, parse: func(*builder, *rule.Option) error { return nil }}
+	}
+	return []keyword{
+		quiet("tag"), quiet("bypass"), quiet("nfq_set_mark"),
+		no("lua", "Lua scripts are not run", ""), no("luajit", "Lua scripts are not run", ""),
+		no("iprep", "reputation lists are not supported", ""),
+		no("geoip", "no country database", ""),
+		no("dataset", "data sets are not supported", ""), no("datarep", "data sets are not supported", ""),
+		no("asn1", "the asn1 keyword is not supported", ""),
+		no("frame", "frames are not supported", "use the protocol's buffers"),
+		no("config", "rules can't change the configuration", ""),
+		no("app-layer-state", "not supported", "use a hook in the rule's header (http1:request_headers)"),
+		no("flow.elephant", "not supported", "use flow.bytes"),
+		no("tcp.session", "not in Suricata 8", ""),
+	}
+}

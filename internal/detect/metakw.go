@@ -1,0 +1,171 @@
+package detect
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/mirrorwall/mirrorwall/internal/rule"
+)
+
+func metaKeywords() []keyword {
+	ok := func(*builder, *rule.Option) error { return nil }
+	return []keyword{
+		// The rule's parser has read these.
+		{name: "sid", parse: ok}, {name: "gid", parse: ok}, {name: "rev", parse: ok},
+		{name: "msg", parse: ok},
+		{name: "classtype", parse: parseClasstype},
+		{name: "priority", parse: parsePriority},
+		{name: "reference", parse: parseReference},
+		{name: "metadata", parse: parseMetadata},
+		{name: "target", parse: parseTarget},
+		{name: "requires", parse: parseRequires},
+		{name: "noalert", arg: argNone, parse: func(b *builder, _ *rule.Option) error {
+			b.s.NoAlert = true
+			return nil
+		}},
+		{name: "alert", arg: argNone, parse: ok},
+	}
+}
+
+func parseClasstype(b *builder, opt *rule.Option) error {
+	name := strings.TrimSpace(rule.Unquote(opt.Value))
+	b.s.Classtype = name
+	c, known := b.c.classes[name]
+	if !known {
+		b.warn(fmt.Sprintf("classtype: unknown %q", name), "the rule gets priority 3")
+		return nil
+	}
+	b.s.Category = c.Description
+	if !b.prioGiven {
+		b.s.Priority = c.Priority
+	}
+	return nil
+}
+
+func parsePriority(b *builder, opt *rule.Option) error {
+	n, err := strconv.Atoi(strings.TrimSpace(opt.Value))
+	if err != nil || n < 1 || n > 255 {
+		return refuse(fmt.Sprintf("want 1 to 255, got %q", opt.Value), "")
+	}
+	b.s.Priority, b.prioGiven = n, true
+	return nil
+}
+
+func parseReference(b *builder, opt *rule.Option) error {
+	kind, v, ok := strings.Cut(rule.Unquote(opt.Value), ",")
+	if !ok {
+		return refuse(fmt.Sprintf("want type,value, got %q", opt.Value), "")
+	}
+	b.s.References = append(b.s.References, [2]string{
+		strings.ToLower(strings.TrimSpace(kind)), strings.TrimSpace(v)})
+	return nil
+}
+
+func parseMetadata(b *builder, opt *rule.Option) error {
+	for _, kv := range splitArgs(opt.Value) {
+		k, v, _ := strings.Cut(kv, " ")
+		if k != "" {
+			b.s.Metadata = append(b.s.Metadata, [2]string{k, strings.TrimSpace(v)})
+		}
+	}
+	return nil
+}
+
+func parseTarget(b *builder, opt *rule.Option) error {
+	switch v := strings.TrimSpace(opt.Value); v {
+	case "src_ip", "dest_ip":
+		b.s.Target = v
+		return nil
+	default:
+		return refuse(fmt.Sprintf("want src_ip or dest_ip, got %q", v), "")
+	}
+}
+
+// parseRequires reads "feature x, version >= 7.0.3 < 8 | >= 8.0.1, keyword y".
+func parseRequires(b *builder, opt *rule.Option) error {
+	for _, a := range splitArgs(opt.Value) {
+		word, arg, _ := strings.Cut(a, " ")
+		arg = strings.TrimSpace(arg)
+		switch word {
+		case "version":
+			ok, err := versionHolds(arg)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return refuse(fmt.Sprintf("requires: version %s; this is 8.0.8's language", arg), "")
+			}
+		case "keyword":
+			if b.c.lookup(arg) == nil && foreignKeyword(arg) == "" {
+				return refuse(fmt.Sprintf("requires: keyword %q is not known here", arg), "")
+			}
+		case "feature":
+			return refuse(fmt.Sprintf("requires: feature %q is not here", arg), "")
+		default:
+			return refuse(fmt.Sprintf("requires: %q is not known here", a), "")
+		}
+	}
+	return nil
+}
+
+// suricataVersion is whose language is spoken.
+func suricataVersion() [3]int { return [3]int{8, 0, 8} }
+
+func versionHolds(expr string) (bool, error) {
+	for _, alt := range strings.Split(expr, "|") {
+		all := true
+		fields := strings.Fields(strings.NewReplacer("<", " <", ">", " >").Replace(alt))
+		fields = strings.Fields(strings.ReplaceAll(strings.ReplaceAll(strings.Join(fields, " "), "> =", ">="), "< =", "<="))
+		for i := 0; i < len(fields); i++ {
+			sign := strings.TrimRight(fields[i], "0123456789.")
+			num := strings.TrimPrefix(fields[i], sign)
+			if num == "" && i+1 < len(fields) {
+				i++
+				num = fields[i]
+			}
+			cmp, err := compareVersion(num)
+			if err != nil {
+				return false, err
+			}
+			switch sign {
+			case ">=":
+				all = all && cmp >= 0
+			case "<=":
+				all = all && cmp <= 0
+			case ">":
+				all = all && cmp > 0
+			case "<":
+				all = all && cmp < 0
+			default:
+				return false, refuse(fmt.Sprintf("requires: want <, <=, > or >=, got %q", fields[i]), "")
+			}
+		}
+		if all {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// compareVersion says whether ours is below (-1), equal to (0) or above s.
+func compareVersion(s string) (int, error) {
+	ours := suricataVersion()
+	parts := strings.Split(s, ".")
+	for i := range ours {
+		n := 0
+		if i < len(parts) {
+			var err error
+			if n, err = strconv.Atoi(parts[i]); err != nil {
+				return 0, refuse(fmt.Sprintf("requires: want a version, got %q", s), "")
+			}
+		}
+		if ours[i] != n {
+			if ours[i] < n {
+				return -1, nil
+			}
+			return 1, nil
+		}
+	}
+	return 0, nil
+}

@@ -1,0 +1,230 @@
+package detect
+
+import (
+	"sync"
+
+	"github.com/mirrorwall/mirrorwall/internal/packet"
+)
+
+// shards divides the shared state; a power of two.
+const shards = 64
+
+// maxShard bounds the entries of one shard.
+const maxShard = 16 << 10
+
+// Shared is the state that rules keep across flows: thresholds, xbits and
+// hostbits. All workers use one; it is locked by shard, and touched only by
+// matches and by rules that ask for it.
+type Shared struct {
+	shard [shards]shard
+}
+
+type shard struct {
+	mu     sync.Mutex
+	limits map[limitKey]limitState
+	bits   map[bitKey]int64 // until when, packet time in nanoseconds
+	full   uint64
+}
+
+type limitKey struct {
+	gid, sid uint32
+	a, b     packet.Addr
+	tenant   uint32
+}
+
+type limitState struct {
+	start int64 // of the window
+	count uint32
+	next  uint32 // backoff: the count that alerts next
+}
+
+type bitKey struct {
+	id     uint64
+	a, b   packet.Addr
+	tenant uint32
+}
+
+// NewShared makes empty state.
+func NewShared() *Shared {
+	s := &Shared{}
+	for i := range s.shard {
+		s.shard[i].limits = map[limitKey]limitState{}
+		s.shard[i].bits = map[bitKey]int64{}
+	}
+	return s
+}
+
+// Full returns how often an entry was refused or evicted for lack of room.
+func (s *Shared) Full() (n uint64) {
+	for i := range s.shard {
+		sh := &s.shard[i]
+		sh.mu.Lock()
+		n += sh.full
+		sh.mu.Unlock()
+	}
+	return n
+}
+
+func (s *Shared) of(a, b *packet.Addr, x uint64) *shard {
+	h := x
+	for i := 8; i < 16; i++ {
+		h = (h ^ uint64(a[i])) * 0x100000001b3
+		h = (h ^ uint64(b[i])) * 0x100000001b3
+	}
+	return &s.shard[h>>32&(shards-1)]
+}
+
+// tracked returns the addresses that share a counter.
+func (c *ctx) tracked(by trackBy) (a, b packet.Addr) {
+	switch by {
+	case trackSrc:
+		a = c.src
+	case trackDst:
+		a = c.dst
+	case trackPair:
+		a, b = c.src, c.dst
+		for i := range a {
+			if a[i] != b[i] {
+				if a[i] > b[i] {
+					a, b = b, a
+				}
+				break
+			}
+		}
+	}
+	return a, b
+}
+
+func (s *Shared) bit(c *ctx, id uint64, by trackBy) bool {
+	k := bitKey{id: id, tenant: c.p.Tenant}
+	k.a, k.b = c.tracked(by)
+	sh := s.of(&k.a, &k.b, id)
+	sh.mu.Lock()
+	until, ok := sh.bits[k]
+	sh.mu.Unlock()
+	return ok && until > c.p.Time
+}
+
+// setBit sets the bit for seconds, or clears it when that is 0.
+func (s *Shared) setBit(c *ctx, id uint64, by trackBy, seconds int64) {
+	k := bitKey{id: id, tenant: c.p.Tenant}
+	k.a, k.b = c.tracked(by)
+	sh := s.of(&k.a, &k.b, id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if seconds == 0 {
+		delete(sh.bits, k)
+		return
+	}
+	if _, ok := sh.bits[k]; !ok && len(sh.bits) >= maxShard {
+		sh.evictBit(c.p.Time)
+	}
+	sh.bits[k] = c.p.Time + seconds*1e9
+}
+
+// evictBit makes room: an expired entry if a few looks find one, else any.
+func (sh *shard) evictBit(now int64) {
+	sh.full++
+	looks := 0
+	for k, until := range sh.bits {
+		if looks++; until <= now || looks == 8 {
+			delete(sh.bits, k)
+			return
+		}
+	}
+}
+
+func (sh *shard) evictLimit() {
+	sh.full++
+	var oldest limitKey
+	best, looks := int64(1<<63-1), 0
+	for k, st := range sh.limits {
+		if st.start < best {
+			oldest, best = k, st.start
+		}
+		if looks++; looks == 8 {
+			break
+		}
+	}
+	delete(sh.limits, oldest)
+}
+
+// flowLimit is a threshold tracked by flow.
+type flowLimit struct {
+	sid uint32
+	st  limitState
+}
+
+// allows counts a match of s and tells whether it may alert.
+func (c *ctx) allows(s *Signature) bool {
+	t := &s.limit
+	switch t.kind {
+	case limitNone:
+		return true
+	default:
+	}
+	if t.track == trackFlow {
+		return c.allowsFlow(s)
+	}
+	k := limitKey{gid: s.GID, sid: s.SID, tenant: c.p.Tenant}
+	k.a, k.b = c.tracked(t.track)
+	sh := c.e.shared.of(&k.a, &k.b, uint64(s.SID))
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	st, ok := sh.limits[k]
+	if !ok && len(sh.limits) >= maxShard {
+		sh.evictLimit()
+	}
+	out := st.count1(t, ok, c.p.Time)
+	sh.limits[k] = st
+	return out
+}
+
+func (c *ctx) allowsFlow(s *Signature) bool {
+	fs := c.state()
+	if fs == nil {
+		return true
+	}
+	for i := range fs.limits {
+		if fs.limits[i].sid == s.SID {
+			return fs.limits[i].st.count1(&s.limit, true, c.p.Time)
+		}
+	}
+	if len(fs.limits) >= maxFlowInts {
+		c.e.Counters.FlowBitsFull++
+		return true
+	}
+	fs.limits = append(fs.limits, flowLimit{sid: s.SID})
+	return fs.limits[len(fs.limits)-1].st.count1(&s.limit, false, c.p.Time)
+}
+
+// count1 counts one match at time now and tells whether it alerts. known says
+// that the state was in use before.
+func (st *limitState) count1(t *threshold, known bool, now int64) bool {
+	window := t.seconds * 1e9
+	if !known || t.kind != limitBackoff && now-st.start > window {
+		*st = limitState{start: now, next: t.count}
+	}
+	st.count++
+	switch t.kind {
+	case limitLimit:
+		return st.count <= t.count
+	case limitThreshold:
+		if st.count < t.count {
+			return false
+		}
+		*st = limitState{start: now}
+		return true
+	case limitBoth:
+		return st.count == t.count
+	case limitDetection:
+		return st.count > t.count
+	case limitBackoff:
+		if st.count < st.next {
+			return false
+		}
+		st.next *= max(t.mult, 2)
+		return true
+	}
+	return true
+}

@@ -1,0 +1,96 @@
+package detect
+
+import "github.com/mirrorwall/mirrorwall/internal/proto"
+
+// kind says which part of the engine runs a rule.
+type kind uint8
+
+const (
+	kindPacket kind = iota // packets and streams
+	kindIP                 // addresses alone: once a flow and direction
+	kindTx                 // transactions
+)
+
+// flowState is what the flow keyword asks for.
+type flowState uint8
+
+const (
+	flowEstablished flowState = 1 << iota
+	flowNotEstablished
+	flowStateless
+)
+
+// sig is the engine's part of a Signature.
+type sig struct {
+	id            uint32 // place in the order of evaluation
+	kind          kind
+	l4            l4Kind
+	flowState     flowState
+	flowDir       proto.DirMask // what the flow keyword says
+	dirs          proto.DirMask // where the rule can match
+	both          bool          // <>
+	transactional bool          // =>
+	needPacket    bool
+	needStream    bool
+	onPacket      bool // payload tests run on packets
+	onStream      bool // payload tests run on stream chunks
+	absolute      bool // payload tests count from the start
+	tcpFlags      bool
+	onDecodeEvent bool
+	onStreamEvent bool
+	appMask       uint64 // protocols by registry index, 0 for any or none
+	ends          ends
+
+	tests      []packetTest
+	payload    []op
+	views      []bufTest
+	tx         []bufTest
+	txTests    []txTest
+	base64     []op
+	actions    []action
+	bits       bitUse
+	limit      threshold
+	fast       fastPattern
+	payloadBuf *buffer
+}
+
+// bufTest is the tests on one buffer.
+type bufTest struct {
+	buf      *buffer
+	ops      []op
+	onAbsent bool // hold when there is no buffer
+}
+
+// txTest is a test on a transaction, with an answer for each protocol.
+type txTest struct {
+	name  string
+	event bool // may change without progress
+	by    []txTestImpl
+}
+
+type txTestImpl struct {
+	dirs     proto.DirMask
+	progress uint8
+	open     bool // a "no" is not final before the transaction is complete
+	test     proto.TxTest
+}
+
+// fastPattern is what the prefilter looks for.
+type fastPattern struct {
+	buf     *buffer // nil: none
+	bytes   []byte
+	nocase  bool
+	kind    fastKind
+	ops     int // the content's place in its group
+	explain string
+}
+
+// fastKind says how the pattern lies in its buffer.
+type fastKind uint8
+
+const (
+	fastAnywhere fastKind = iota
+	fastExact
+	fastSuffix
+	fastPrefix
+)

@@ -1,0 +1,128 @@
+package detect
+
+import "github.com/mirrorwall/mirrorwall/internal/flow"
+
+// Bounds of the stream bytes kept of one direction.
+const (
+	// keepBytes of what was inspected stay, so that a match may lie across the
+	// border of two chunks.
+	keepBytes = 256
+	// maxPending is the most that waits for inspection; the oldest goes first.
+	maxPending = 256 << 10
+	// maxSpareBuffer is the largest buffer that is kept for use again.
+	maxSpareBuffer = 16 << 10
+	// maxSpares bounds the free buffers of a worker.
+	maxSpares = 1024
+)
+
+// streamState is one direction's window of raw stream bytes.
+type streamState struct {
+	buf     []byte // buf[:seen] was inspected
+	seen    int
+	trigger bool // inspect what there is, without waiting for a chunk
+	closed  bool
+}
+
+// StreamData takes the next in-order bytes of one direction; b is borrowed. off
+// is the stream offset of b[0]. They are inspected by a later Inspect.
+func (e *Engine) StreamData(f *flow.Flow, d Dir, b []byte, off uint64) {
+	if !e.rs.anyStream[d] || f.Flags&(flow.FlagNoInspect|flow.FlagNoPayloadInspect) != 0 {
+		return
+	}
+	st := &e.flowState(f).st[d]
+	if drop := len(st.buf) - st.seen + len(b) - maxPending; drop > 0 {
+		e.Counters.StreamDropped += uint64(drop)
+		if drop >= len(st.buf)-st.seen {
+			b = b[max(0, len(b)-maxPending):]
+			st.buf, st.seen = st.buf[:0], 0
+		} else {
+			n := copy(st.buf, st.buf[st.seen+drop:])
+			st.buf, st.seen = st.buf[:n], 0
+		}
+	}
+	if st.buf == nil {
+		st.buf = e.getBuffer()
+	}
+	st.buf = append(st.buf, b...)
+}
+
+// StreamGap says that n bytes will never come: nothing matches across them.
+func (e *Engine) StreamGap(f *flow.Flow, d Dir, n int) {
+	fs, _ := f.Detect.(*FlowState)
+	if fs == nil {
+		return
+	}
+	st := &fs.st[d]
+	if st.seen == len(st.buf) {
+		st.buf, st.seen = st.buf[:0], 0
+		return
+	}
+	// What waits was followed by the gap; it is inspected as it is.
+	st.trigger = true
+}
+
+// StreamClose says that direction d has ended: the rest is due.
+func (e *Engine) StreamClose(f *flow.Flow, d Dir) {
+	if fs, _ := f.Detect.(*FlowState); fs != nil {
+		fs.st[d].closed = true
+	}
+}
+
+// eventBits is the set of stream events of one packet.
+type eventBits [2]uint64
+
+func (s *eventBits) add(e flow.Event)      { s[e>>6&1] |= 1 << (e & 63) }
+func (s *eventBits) has(e flow.Event) bool { return s[e>>6&1]&(1<<(e&63)) != 0 }
+func (s *eventBits) empty() bool           { return s[0]|s[1] == 0 }
+
+// StreamEvent notes a stream event of the packet being tracked.
+func (e *Engine) StreamEvent(_ *flow.Flow, event flow.Event) { e.events.add(event) }
+
+func (e *Engine) getBuffer() []byte {
+	if n := len(e.spares); n > 0 {
+		b := e.spares[n-1]
+		e.spares = e.spares[:n-1]
+		return b
+	}
+	return make([]byte, 0, 4096)
+}
+
+func (e *Engine) putBuffer(b []byte) {
+	if c := cap(b); c > 0 && c <= maxSpareBuffer && len(e.spares) < maxSpares {
+		e.spares = append(e.spares, b[:0])
+	}
+}
+
+// chunkDue reports whether direction d of the flow has bytes to inspect now:
+// a chunk is full, the application layer finished something, the direction
+// ended, or (without a parser that would say so) the other side has answered.
+func (e *Engine) chunkDue(c *ctx, d Dir, last bool) bool {
+	if c.fs == nil {
+		return false
+	}
+	st := &c.fs.st[d]
+	n := len(st.buf) - st.seen
+	switch {
+	case n == 0:
+		return false
+	case n >= e.rs.cfg.ChunkSize, st.trigger, st.closed, last:
+		return true
+	}
+	return c.s == nil || c.s.Proto == nil && d != c.pktDir && len(c.p.Payload) > 0
+}
+
+// chunkDone files the window as inspected and keeps its end.
+func (e *Engine) chunkDone(st *streamState) {
+	st.trigger = false
+	if st.closed {
+		e.putBuffer(st.buf)
+		st.buf, st.seen = nil, 0
+		return
+	}
+	n := min(len(st.buf), keepBytes)
+	copy(st.buf, st.buf[len(st.buf)-n:])
+	st.buf, st.seen = st.buf[:n], n
+	if cap(st.buf) > maxSpareBuffer {
+		st.buf = append(e.getBuffer(), st.buf...)
+	}
+}
