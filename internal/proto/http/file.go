@@ -1,0 +1,148 @@
+package http
+
+import (
+	"bytes"
+
+	"github.com/mirrorwall/mirrorwall/internal/proto"
+)
+
+// addGap notes n missing bytes; the size counts them, as in Suricata.
+func addGap(f *proto.File, n int) {
+	f.Gap(n)
+	f.Size += uint64(n)
+}
+
+// newFile adds a file to the transaction, using an old one's memory. It
+// returns nil when there are too many.
+func (t *tx) newFile(d proto.Dir, name []byte) *proto.File {
+	n := len(t.Files)
+	if n >= proto.MaxFiles {
+		return nil
+	}
+	if len(name) > proto.MaxFileName {
+		t.Events.Add(evFileName)
+	}
+	if n < cap(t.Files) {
+		t.Files = t.Files[:n+1]
+	} else {
+		t.Files = append(t.Files, nil)
+	}
+	if t.Files[n] == nil {
+		t.Files[n] = &proto.File{}
+	}
+	f := t.Files[n]
+	f.Open(d, name, t.ID, t.p.cfg.hashes)
+	t.msg[d].files++
+	return f
+}
+
+// openBodyFile opens the file that the body of direction d is: every response
+// body, and what is PUT or POSTed.
+func (t *tx) openBodyFile(d proto.Dir) {
+	m := &t.msg[d]
+	if d == proto.ToServer && !equalFold(t.methodBytes(), "POST") && !equalFold(t.methodBytes(), "PUT") {
+		return
+	}
+	name := dispositionName(m.value(hContentDisposition))
+	if len(name) == 0 {
+		name = t.path()
+	}
+	f := t.newFile(d, name)
+	if f == nil {
+		return
+	}
+	m.body.file = f
+	if d == proto.ToClient && m.has(hContentRange) {
+		t.setRange(f, m.value(hContentRange))
+	}
+}
+
+// dispositionName is the filename parameter of a Content-Disposition value
+// (RFC 6266), without quotes.
+func dispositionName(v []byte) []byte {
+	for len(v) > 0 {
+		i := bytes.IndexByte(v, ';')
+		if i < 0 {
+			return nil
+		}
+		v = trimLeft(v[i+1:])
+		if len(v) > 9 && equalFold(v[:8], "filename") {
+			rest := trimLeft(v[8:])
+			if len(rest) > 0 && rest[0] == '=' {
+				return unquote(trimLeft(rest[1:]))
+			}
+		}
+	}
+	return nil
+}
+
+// unquote is a parameter's value: up to the closing quote, or to a blank or
+// semicolon when it has none.
+func unquote(v []byte) []byte {
+	if len(v) == 0 {
+		return nil
+	}
+	if q := v[0]; q == '"' || q == '\'' {
+		v = v[1:]
+		if i := bytes.IndexByte(v, q); i >= 0 {
+			return v[:i]
+		}
+		return v
+	}
+	for i, c := range v {
+		if c == ';' || isSpace(c) {
+			return v[:i]
+		}
+	}
+	return v
+}
+
+// contentRange is a parsed Content-Range (RFC 9110 §14.4).
+type contentRange struct {
+	start, end, total uint64
+	hasRange, hasSize bool
+}
+
+func parseRange(v []byte) (r contentRange, ok bool) {
+	v = trimSpace(v)
+	if len(v) < 6 || !equalFold(v[:5], "bytes") {
+		return r, false
+	}
+	v = trimLeft(v[5:])
+	if len(v) > 0 && v[0] == '*' {
+		v = v[1:]
+	} else {
+		a, n := parseUint(v)
+		if n == 0 || n >= len(v) || v[n] != '-' {
+			return r, false
+		}
+		v = v[n+1:]
+		b, k := parseUint(v)
+		if k == 0 || b < a {
+			return r, false
+		}
+		v = v[k:]
+		r.start, r.end, r.hasRange = a, b, true
+	}
+	if len(v) < 2 || v[0] != '/' {
+		return r, false
+	}
+	if v[1] == '*' {
+		return r, true
+	}
+	n := 0
+	r.total, n = parseUint(v[1:])
+	r.hasSize = n > 0
+	return r, r.hasSize && (!r.hasRange || r.end < r.total)
+}
+
+func (t *tx) setRange(f *proto.File, v []byte) {
+	r, ok := parseRange(v)
+	if !ok {
+		t.Events.Add(evRange)
+		return
+	}
+	if r.hasRange {
+		f.Ranged, f.Start, f.End, f.Total = true, r.start, r.end, r.total
+	}
+}

@@ -1,0 +1,348 @@
+package http
+
+import "github.com/mirrorwall/mirrorwall/internal/proto"
+
+// Bounds of one flow.
+const (
+	maxTx         = 512 // live transactions
+	maxUnanswered = 64  // requests kept while no response was ever seen
+	maxFree       = 8   // transactions kept for the next use
+	maxKeepBytes  = 256 << 10
+)
+
+// state is where a direction stands.
+type state uint8
+
+const (
+	stIdle      state = iota // before a message
+	stLine                   // start line
+	stHeaders                // header lines
+	stBodyStart              // after an odd empty line: one more CRLF may follow
+	stLength                 // body of known length
+	stClose                  // body until the end
+	stChunkSize              // chunk size line
+	stChunkData              // chunk data
+	stChunkEnd               // the line end after chunk data
+	stTrailer                // trailer lines
+	stFinal                  // message whole; surplus bytes may follow
+	stWait                   // request side: the response decides what follows
+	stSync                   // after a gap: look for a start line
+	stIgnore                 // nothing more is read
+)
+
+// side is the parser of one direction.
+type side struct {
+	state  state
+	cur    *tx
+	pos    int    // start of the unread line in the message's raw
+	scan   int    // how far raw was searched for the line's end
+	base   int    // length of raw before trailers
+	bareLF bool   // the line before ended in LF alone
+	lfcr   bool   // ... and CR followed it
+	eat    bool   // CR of a surplus CRLF was skipped
+	pend   span   // header line that may be continued, in raw
+	fold   []byte // the same, once it was continued
+	has    bool   // pend or fold is set
+	folded bool
+	left   uint64 // body bytes to come
+	loose  bool   // the length was doubtful: what follows is body too
+	line   []byte // chunk size line; surplus or unsynchronised line
+	skip   bool   // the line is too long: skip to its end
+}
+
+func (s *side) reset() { *s = side{fold: s.fold[:0], line: s.line[:0]} }
+
+// parser implements proto.Parser for one flow.
+type parser struct {
+	cfg     settings
+	pool    *pool
+	side    [2]side
+	live    []proto.Tx
+	txs     []*tx // the same
+	next    int   // index of the first transaction without a response
+	free    []*tx
+	nextID  uint64
+	heard   bool // any response byte was seen
+	upgrade string
+	stop    [2]bool
+	scratch []byte
+	evicted uint64 // transactions ended before their response
+}
+
+var _ proto.Parser = (*parser)(nil)
+
+// settings are proto.Config with defaults filled in.
+type settings struct {
+	bodyLimit int
+	depth     int
+	lzma      bool
+	hashes    bool
+}
+
+// maxDepth bounds stacked content codings whatever the configuration says.
+const maxDepth = 8
+
+func newParser(c *proto.Config, shared *pool) *parser {
+	p := &parser{pool: shared, cfg: settings{bodyLimit: 100 << 10, depth: 2}}
+	if c == nil {
+		return p
+	}
+	if c.HTTPBodyLimit > 0 {
+		p.cfg.bodyLimit = c.HTTPBodyLimit
+	}
+	if c.HTTPDecompressDepth > 0 {
+		p.cfg.depth = min(c.HTTPDecompressDepth, maxDepth)
+	}
+	p.cfg.lzma = c.HTTPLZMA
+	p.cfg.hashes = c.FileHashes
+	return p
+}
+
+// Data implements proto.Parser.
+func (p *parser) Data(d proto.Dir, b []byte) proto.Progress {
+	s := &p.side[d]
+	if d == proto.ToClient && len(b) > 0 {
+		p.heard = true
+	}
+	used := 0
+	for used < len(b) && !p.stop[d] && p.upgrade == "" {
+		n, more := p.step(d, s, b[used:])
+		used += n
+		if !more {
+			break
+		}
+	}
+	if used == len(b) && s.state == stFinal {
+		p.complete(d)
+	}
+	return p.progress(d, used, len(b))
+}
+
+func (p *parser) progress(d proto.Dir, used, have int) proto.Progress {
+	out := proto.Progress{Used: used, Stop: p.stop[d], Upgrade: p.upgrade}
+	if used < have && !out.Stop && out.Upgrade == "" {
+		out.Need = have - used + 1
+	}
+	if out.Stop {
+		out.Used = have
+	}
+	p.upgrade = ""
+	return out
+}
+
+// step does one thing with b and returns how much it took; more is false when
+// it wants to be called again with more than what it left.
+func (p *parser) step(d proto.Dir, s *side, b []byte) (n int, more bool) {
+	switch s.state {
+	case stIdle:
+		return p.idle(d, s, b)
+	case stLine, stHeaders, stTrailer:
+		return p.headBytes(d, s, b), true
+	case stBodyStart:
+		return p.bodyStart(d, s, b), true
+	case stLength:
+		n = int(min(s.left, uint64(len(b))))
+		s.left -= uint64(n)
+		p.bodyBytes(d, s, b[:n], n)
+		if s.left == 0 {
+			p.bodyEnd(d, s)
+		}
+		return n, true
+	case stClose:
+		p.bodyBytes(d, s, b, len(b))
+		return len(b), true
+	case stChunkSize:
+		return p.chunkSize(d, s, b), true
+	case stChunkData:
+		n = int(min(s.left, uint64(len(b))))
+		s.left -= uint64(n)
+		p.bodyBytes(d, s, b[:n], n)
+		if s.left == 0 {
+			s.state = stChunkEnd
+		}
+		return n, true
+	case stChunkEnd:
+		return p.chunkEnd(d, s, b), true
+	case stFinal:
+		return p.surplus(d, s, b), true
+	case stWait:
+		return p.waiting(s, b)
+	case stSync:
+		return p.sync(d, s, b), true
+	}
+	return len(b), true
+}
+
+// idle skips empty lines between messages and starts the next one.
+func (p *parser) idle(d proto.Dir, s *side, b []byte) (int, bool) {
+	n := 0
+	for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
+		n++
+	}
+	if n == len(b) {
+		return n, true
+	}
+	if !p.begin(d, s) {
+		return n, false
+	}
+	return n, true
+}
+
+// begin gives direction d a transaction for its next message. It returns false
+// when there are too many to take another.
+func (p *parser) begin(d proto.Dir, s *side) bool {
+	var t *tx
+	if d == proto.ToClient && p.next < len(p.txs) {
+		t = p.txs[p.next]
+		p.next++
+	} else if t = p.newTx(); t == nil {
+		return false
+	} else if d == proto.ToClient {
+		p.next = len(p.txs)
+		t.Events.Add(evUnmatched)
+		t.Progress[proto.ToServer] = progComplete
+	}
+	line, fold := s.line[:0], s.fold[:0]
+	*s = side{state: stLine, cur: t, line: line, fold: fold}
+	m := &t.msg[d]
+	m.seen = true
+	return true
+}
+
+// newTx appends a transaction, ending the oldest unanswered ones when there
+// are too many.
+func (p *parser) newTx() *tx {
+	if len(p.txs) >= maxTx {
+		p.giveUp(0)
+		return nil
+	}
+	if !p.heard && len(p.txs) >= maxUnanswered {
+		p.giveUp(len(p.txs) - maxUnanswered)
+	}
+	var t *tx
+	if n := len(p.free); n > 0 {
+		t = p.free[n-1]
+		p.free[n-1] = nil
+		p.free = p.free[:n-1]
+	} else {
+		t = &tx{}
+	}
+	t.p = p
+	t.ID = p.nextID
+	p.nextID++
+	p.txs = append(p.txs, t)
+	p.live = append(p.live, t)
+	return t
+}
+
+// giveUp ends the transactions up to index i that are not ended yet: their
+// responses were not seen and are not waited for.
+func (p *parser) giveUp(i int) {
+	for j := range p.txs[:i+1] {
+		t := p.txs[j]
+		if t.Done || t == p.side[0].cur || t == p.side[1].cur {
+			continue
+		}
+		p.evicted++
+		t.Events.Add(evTooManyTx)
+		t.Progress[proto.ToClient] = progComplete
+		p.settle(t)
+		p.next = max(p.next, j+1)
+	}
+}
+
+// complete ends the current message of direction d.
+func (p *parser) complete(d proto.Dir) {
+	s := &p.side[d]
+	t := s.cur
+	s.state = stIdle
+	s.cur = nil
+	if t == nil {
+		return
+	}
+	t.finish(d, false)
+	p.settle(t)
+}
+
+// settle marks t done once both directions are complete.
+func (p *parser) settle(t *tx) {
+	if t.Progress[0] == progComplete && t.Progress[1] == progComplete {
+		t.Done = true
+		t.LogReady |= proto.LogTx
+	}
+}
+
+// Close implements proto.Parser.
+func (p *parser) Close(d proto.Dir) {
+	s := &p.side[d]
+	if s.cur != nil && s.state != stFinal {
+		p.endOfStream(d, s)
+	}
+	if s.cur != nil {
+		t := s.cur
+		s.cur = nil
+		t.finish(d, s.cut())
+		p.settle(t)
+	}
+	s.state = stIgnore
+	for _, t := range p.txs {
+		t.finish(d, false)
+		p.settle(t)
+	}
+}
+
+// cut reports whether the stream ended inside a framed body.
+func (s *side) cut() bool {
+	switch s.state {
+	case stLength, stChunkData:
+		return s.left > 0
+	}
+	return false
+}
+
+// Txs implements proto.Parser.
+func (p *parser) Txs() []proto.Tx { return p.live }
+
+// Free implements proto.Parser.
+func (p *parser) Free(n int) {
+	n = min(n, len(p.txs))
+	for i, t := range p.txs[:n] {
+		for d := range p.side {
+			if s := &p.side[d]; s.cur == t {
+				s.cur = nil
+				s.state = stIgnore
+				p.stop[d] = true
+			}
+		}
+		p.recycle(t)
+		p.live[i], p.txs[i] = nil, nil
+	}
+	k := copy(p.txs, p.txs[n:])
+	copy(p.live, p.live[n:])
+	clear(p.txs[k:])
+	clear(p.live[k:])
+	p.txs, p.live = p.txs[:k], p.live[:k]
+	p.next = max(0, p.next-n)
+}
+
+// recycle keeps t for the next use unless enough are kept or it grew large.
+func (p *parser) recycle(t *tx) {
+	t.reset(p)
+	if len(p.free) < maxFree && t.size() <= maxKeepBytes {
+		p.free = append(p.free, t)
+	}
+}
+
+// Reset implements proto.Parser.
+func (p *parser) Reset() {
+	for i, t := range p.txs {
+		p.recycle(t)
+		p.txs[i], p.live[i] = nil, nil
+	}
+	p.txs, p.live = p.txs[:0], p.live[:0]
+	p.side[0].reset()
+	p.side[1].reset()
+	p.next, p.nextID, p.heard, p.upgrade = 0, 0, false, ""
+	p.stop = [2]bool{}
+	p.evicted = 0
+}
