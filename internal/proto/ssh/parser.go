@@ -215,18 +215,21 @@ func (p *parser) body(d proto.Dir, s *side, b []byte) int {
 	switch {
 	case !s.keep:
 	case s.left == 0 && len(s.buf) == 0:
-		p.kexinit(d, b[:n])
+		p.kexinit(d, s.payload(b[:n]))
 	default:
 		s.buf = append(s.buf, b[:n]...)
 	}
 	if s.left == 0 {
 		if s.keep && len(s.buf) > 0 {
-			p.kexinit(d, s.buf)
+			p.kexinit(d, s.payload(s.buf))
 		}
 		p.packetEnd(d, s)
 	}
 	return n
 }
+
+// payload takes the padding off the end of a packet's body.
+func (s *side) payload(b []byte) []byte { return b[:max(0, len(b)-int(s.hdr[4]))] }
 
 func (p *parser) packetEnd(d proto.Dir, s *side) {
 	s.stage = atHeader
