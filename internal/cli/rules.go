@@ -130,8 +130,8 @@ func (a *app) printRefused(r *ruleReport, most int) {
 // the hint.
 func detail(v detect.Verdict) string {
 	e := &rule.Error{Pos: v.Pos, Msg: fmt.Sprintf("sid %d: %s: %s", v.SID, v.State, v.Reason), Hint: v.Hint}
-	if v.Rule != nil {
-		e.Line = v.Rule.Line(v.Pos)
+	if r := v.Rule; r != nil && r.Pos.Line == v.Pos.Line && r.Pos.Column == 1 {
+		e.Line = r.Text
 	}
 	return e.Detail()
 }

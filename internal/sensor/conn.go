@@ -83,7 +83,7 @@ func (w *Worker) Close(f *flow.Flow, d flow.Dir) {
 
 // Event implements flow.Sink.
 func (w *Worker) Event(f *flow.Flow, e flow.Event) {
-	w.engine.StreamEvent(f, uint8(e))
+	w.engine.StreamEvent(f, e)
 	w.C.StreamEvents++
 	if w.cfg.Log.StreamAnomalies {
 		w.logAnomaly(&w.pkt, f, "stream", "stream."+e.String())

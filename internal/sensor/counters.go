@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/record"
 )
 
@@ -82,4 +83,48 @@ type Loss struct {
 	Cause string // label value of mirrorwall_sensor_loss_total
 	Text  string // for people
 	Count uint64
+}
+
+// decodeStats are the decoder's and the defragmenter's counters.
+func (w *Worker) decodeStats() []record.Stat {
+	d, g := &w.dec.Counters, &w.defrag.Counters
+	s := []record.Stat{
+		{Name: "decoder.invalid", Value: d.Invalid},
+		{Name: "decoder.max_pkt_size", Value: d.MaxSize},
+		{Name: "decoder.ethernet", Value: d.Ethernet},
+		{Name: "decoder.raw", Value: d.Raw},
+		{Name: "decoder.null", Value: d.Null},
+		{Name: "decoder.sll", Value: d.SLL},
+		{Name: "decoder.sll2", Value: d.SLL2},
+		{Name: "decoder.ppp", Value: d.PPP},
+		{Name: "decoder.pppoe", Value: d.PPPoE},
+		{Name: "decoder.vlan", Value: d.VLAN},
+		{Name: "decoder.vlan_qinq", Value: d.VLANQinQ},
+		{Name: "decoder.mpls", Value: d.MPLS},
+		{Name: "decoder.arp", Value: d.ARP},
+		{Name: "decoder.unknown_ethertype", Value: d.UnknownEtherType},
+		{Name: "decoder.ipv4", Value: d.IPv4},
+		{Name: "decoder.ipv6", Value: d.IPv6},
+		{Name: "decoder.tcp", Value: d.TCP},
+		{Name: "decoder.udp", Value: d.UDP},
+		{Name: "decoder.icmpv4", Value: d.ICMPv4},
+		{Name: "decoder.icmpv6", Value: d.ICMPv6},
+		{Name: "decoder.sctp", Value: d.SCTP},
+		{Name: "decoder.gre", Value: d.GRE},
+		{Name: "decoder.vxlan", Value: d.VXLAN},
+		{Name: "decoder.geneve", Value: d.GENEVE},
+		{Name: "decoder.erspan", Value: d.ERSPAN},
+		{Name: "decoder.teredo", Value: d.Teredo},
+		{Name: "decoder.too_many_layers", Value: d.TooManyLayers},
+		{Name: "defrag.ipv4.fragments", Value: g.Fragments4},
+		{Name: "defrag.ipv4.reassembled", Value: g.Reassembled4},
+		{Name: "defrag.ipv6.fragments", Value: g.Fragments6},
+		{Name: "defrag.ipv6.reassembled", Value: g.Reassembled6},
+	}
+	for e := range packet.Event(packet.NumEvents) {
+		if n := d.Events[e]; n > 0 {
+			s = append(s, record.Stat{Name: "decoder.event." + e.String(), Value: n})
+		}
+	}
+	return s
 }

@@ -27,6 +27,7 @@ func DefaultConfig() (*Config, error) {
 		Registry:  proto.NewRegistry(all.Protocols()),
 		Catalogue: cat,
 		Flow:      flow.DefaultConfig(),
+		Decode:    packet.DefaultConfig(),
 		Shared:    detect.NewShared(),
 	}
 	cfg.Rules, _ = detect.Compile(nil, cfg.DetectConfig(detect.DefaultVars()))
@@ -37,13 +38,6 @@ func DefaultConfig() (*Config, error) {
 func (cfg *Config) DetectConfig(vars detect.Vars) *detect.Config {
 	return &detect.Config{
 		Registry: cfg.Registry, Vars: vars, MaxAlerts: cfg.MaxAlerts, PacketDirOnly: true,
-		Events: detect.EventNames{
-			Decoder: packet.EventByName,
-			Stream: func(name string) (uint8, bool) {
-				e, ok := flow.EventByName(name)
-				return uint8(e), ok
-			},
-		},
 	}
 }
 
@@ -92,9 +86,11 @@ func (s *Settings) Set(key, value string) error {
 	case "decoder.recursion-level.use-for-tracking":
 		err = setNot(&cfg.Flow.IgnoreDepth, value)
 	case "decoder.vxlan.enabled":
-		err = setNot(&cfg.Decode.NoVXLAN, value)
+		err = setBool(&cfg.Decode.VXLAN, value)
 	case "decoder.geneve.enabled":
-		err = setNot(&cfg.Decode.NoGENEVE, value)
+		err = setBool(&cfg.Decode.GENEVE, value)
+	case "decoder.teredo.enabled":
+		err = setBool(&cfg.Decode.Teredo, value)
 	case "packet-alert-max":
 		err = setInt(&cfg.MaxAlerts, value)
 	case libhtp + "response-body-limit", libhtp + "request-body-limit":

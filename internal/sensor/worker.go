@@ -114,7 +114,7 @@ func (w *Worker) Frame(f *capture.Frame) {
 	p := &w.pkt
 	w.dec.Decode(p, packet.FrameInfo{
 		Data: f.Data, WireLen: f.WireLen, Time: f.Time, Link: f.Link,
-		Number: w.number, Outer: f.Outer,
+		Number: w.number, Outer: packet.Outer(f.Outer),
 	})
 	w.C.Packets++
 	w.C.Bytes += uint64(len(f.Data))
