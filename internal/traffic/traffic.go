@@ -68,7 +68,7 @@ const (
 // Mix plays scenarios without end, as a small production network would: the
 // benign by weight, a few a second and over each other, and each attack in
 // turn every quarter of a minute or so. Frames come in order of time, some
-// 200 a second; the caller paces them and stops when it has enough.
+// 100 a second; the caller paces them and stops when it has enough.
 func Mix(seed uint64, start time.Time) iter.Seq[Frame] {
 	return func(yield func(Frame) bool) {
 		m := newMixer(seed, start)

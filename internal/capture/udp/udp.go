@@ -267,6 +267,7 @@ func (o Options) encap(port uint16) packet.Encap {
 func (s *Source) ReadBatch(ctx context.Context, b *capture.Batch) error {
 	b.N = 0
 	if s.closed.Load() {
+		s.deadline.Stop() // not in Close, which may run elsewhere
 		return s.errClosed()
 	}
 	if err := ctx.Err(); err != nil {
