@@ -18,7 +18,7 @@ func (t *Table) synFrom(f *Flow, p *packet.Packet, d Dir) {
 	h.begin(tcp.Seq, t.policyOf(&p.Dst))
 	h.flags |= halfSeen | halfSYN
 	h.window = uint32(tcp.Window)
-	h.wscale, h.wsOK = tcp.WScale, tcp.HasWScale
+	h.offer(tcp.WScale, tcp.HasWScale)
 	h.stamp(p)
 	if p.PayloadLen == 0 {
 		return
@@ -153,12 +153,21 @@ func (t *Table) synackFirst(f *Flow, p *packet.Packet) {
 	t.advance(f, ToServer)
 }
 
+// offer notes the window scale of a SYN.
+func (h *half) offer(wscale uint8, ok bool) {
+	h.flags &^= halfScale
+	if ok {
+		h.flags |= halfScale
+	}
+	h.wscale = wscale
+}
+
 // negotiate settles window scaling: it counts only if both SYNs carried it
 // (RFC 7323 §2.2). What the client may send was not scaled; what the server
 // may send was told by the client's SYN.
 func (t *Table) negotiate(s *Stream) {
 	c, v := &s.half[ToServer], &s.half[ToClient]
-	if !c.wsOK || !v.wsOK {
+	if !c.has(halfScale) || !v.has(halfScale) {
 		c.wscale, v.wscale = 0, 0
 	}
 	c.wscale, v.wscale = min(c.wscale, assumedScale), min(v.wscale, assumedScale)

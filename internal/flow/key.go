@@ -77,10 +77,11 @@ func less(a, b *packet.Addr, ap, bp uint16) bool {
 	return ap < bp
 }
 
-// keyOf builds the key of a packet whose ends are e.
-func (t *Table) keyOf(p *packet.Packet, e *ends) Key {
-	k := Key{Tenant: p.Tenant, Proto: e.proto}
-	if less(&e.dst, &e.src, e.dstPort, e.srcPort) {
+// keyOf builds the key of a packet whose ends are e and tells whether its
+// source is Key.Hi.
+func (t *Table) keyOf(p *packet.Packet, e *ends) (k Key, fromHi bool) {
+	k.Tenant, k.Proto = p.Tenant, e.proto
+	if fromHi = less(&e.dst, &e.src, e.dstPort, e.srcPort); fromHi {
 		k.Lo, k.LoPort, k.Hi, k.HiPort = e.dst, e.dstPort, e.src, e.srcPort
 	} else {
 		k.Lo, k.LoPort, k.Hi, k.HiPort = e.src, e.srcPort, e.dst, e.dstPort
@@ -95,7 +96,7 @@ func (t *Table) keyOf(p *packet.Packet, e *ends) Key {
 	if !t.cfg.IgnoreDepth {
 		k.Depth = p.Mirror.Depth
 	}
-	return k
+	return k, fromHi
 }
 
 // foldVLAN packs up to three 12-bit ids into 32 bits. Three ids are mixed: a

@@ -120,7 +120,7 @@ func (t *Table) insert(f *Flow, d Dir, seq uint32, data []byte) {
 		}
 		data = data[:t.cfg.Depth-off]
 	}
-	if h.count >= t.cfg.MaxSegments || h.bytes+len(data) > t.cfg.MaxStreamBytes {
+	if int(h.count) >= t.cfg.MaxSegments || int(h.bytes)+len(data) > t.cfg.MaxStreamBytes {
 		t.event(f, EventReassemblyInsertLimit)
 		t.n.UnackedForced++
 		t.drain(f, d)
@@ -248,10 +248,10 @@ func (t *Table) advance(f *Flow, d Dir) {
 	if !now {
 		wait = max(t.cfg.UnackedLimit, int(min(s.half[d^1].window, 1<<30)))
 	}
-	if h.bytes > wait {
+	if int(h.bytes) > wait {
 		t.n.UnackedForced++
 		t.deliver(f, d, 0, true)
-		if h.bytes > wait {
+		if int(h.bytes) > wait {
 			t.drain(f, d)
 		}
 	}

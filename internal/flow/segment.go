@@ -55,7 +55,7 @@ func (t *Table) linkAfter(h *half, prev, i uint32) {
 	s.prev, s.next = prev, next
 	t.treeAdd(h, i)
 	h.count++
-	h.bytes += int(s.n)
+	h.bytes += int32(s.n)
 	t.countRegion(h, s, +1)
 }
 
@@ -75,22 +75,22 @@ func (t *Table) unlink(h *half, i uint32) {
 		h.tail = s.prev
 	}
 	h.count--
-	h.bytes -= int(s.n)
+	h.bytes -= int32(s.n)
 	t.bufs.put(s.buf)
 	t.segs.put(i)
 }
 
 // countRegion keeps the number of separate runs of bytes when s comes (+1) or
 // goes (-1): a piece with no neighbour is a run, one with two joins two.
-func (t *Table) countRegion(h *half, s *segment, sign int) {
-	n := 1
+func (t *Table) countRegion(h *half, s *segment, sign int32) {
+	n := int32(1)
 	if s.prev != 0 && t.segs.at(s.prev).end() == s.off {
 		n--
 	}
 	if s.next != 0 && t.segs.at(s.next).off == s.end() {
 		n--
 	}
-	h.regions += sign * n
+	h.regions += uint32(sign * n)
 	h.maxRegions = max(h.maxRegions, h.regions)
 }
 

@@ -70,10 +70,9 @@ func (t *Table) refuse(f *Flow, e Event) {
 	}
 }
 
-// reuses reports whether SYN p starts a new session on f's tuple (RFC 9293
+// reused reports whether SYN p starts a new session on the tuple of s (RFC 9293
 // §3.6.1 allows it from time-wait on).
-func reuses(f *Flow, p *packet.Packet, d Dir) bool {
-	s := f.TCP
+func (s *Stream) reused(p *packet.Packet, d Dir) bool {
 	switch s.State {
 	case TCPLastACK, TCPTimeWait, TCPClosed:
 		return !s.half[d].has(halfSYN) || p.TCP.Seq != s.half[d].isn

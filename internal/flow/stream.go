@@ -62,17 +62,16 @@ const (
 // reassembly. It lives as long as its Flow.
 type Stream struct {
 	State TCPState
-	Flags StreamFlags
 	// TCPFlags are all flag bits seen, by direction (EVE: tcp_flags_ts,
 	// tcp_flags_tc).
-	TCPFlags [2]uint8
-
+	TCPFlags  [2]uint8
 	beforeRST TCPState
+	Flags     StreamFlags
 	synacks   uint8 // SYN/ACKs that differed from the first
 	syns      uint8 // SYNs that differed from the first
-	index     uint32
-	half      [2]half
-	other     synack // the last SYN/ACK that differed
+
+	half  [2]half
+	other synack // the last SYN/ACK that differed
 }
 
 // synack is what a SYN/ACK says about its sender.
@@ -83,7 +82,7 @@ type synack struct {
 }
 
 // halfFlags are facts about one sender.
-type halfFlags uint8
+type halfFlags uint16
 
 const (
 	halfSeen   halfFlags = 1 << iota // a packet came from here
@@ -94,35 +93,35 @@ const (
 	halfTS                           // tsVal is known
 	halfStray                        // strayEnd is known
 	halfData                         // payload came from here
+	halfScale                        // its SYN offered a window scale
 )
 
 // half is what is known of one sender and its bytes. Sequence numbers are as
 // on the wire; offsets count from the stream's first byte and never wrap.
 type half struct {
-	isn      uint32
-	next     uint32 // end of what was sent
-	acked    uint32 // what the peer has acknowledged
-	edge     uint32 // what the peer allows
-	window   uint32 // this sender's own window, scaled
-	finSeq   uint32
-	strayEnd uint32 // end of the last segment that was out of window
-	tsVal    uint32
-	wscale   uint8
-	flags    halfFlags
-	policy   Policy // the receiver's overlap policy
-	urgents  uint8
-	wsOK     bool
+	next   uint32 // end of what was sent
+	acked  uint32 // what the peer has acknowledged
+	edge   uint32 // what the peer allows
+	window uint32 // this sender's own window, scaled
+	base   uint32 // sequence number at offset app
+	tsVal  uint32
+	app    uint64 // delivered or given up, urgent bytes included
+	flags  halfFlags
+	wscale uint8
+	policy Policy // the receiver's overlap policy
+	finSeq uint32
 
-	base       uint32 // sequence number at offset app
-	app        uint64 // delivered or given up, urgent bytes included
-	eaten      uint64 // urgent bytes that left the stream
-	urgent     [4]uint64
-	root       uint32
-	head, tail uint32
-	count      int
-	bytes      int
-	regions    int
-	maxRegions int
+	head, tail, root uint32 // pieces buffered: list and tree
+	count            int32
+	bytes            int32
+	regions          uint32
+	maxRegions       uint32
+
+	isn      uint32
+	strayEnd uint32 // end of the last segment that was out of window
+	urgents  uint8
+	eaten    uint64 // urgent bytes that left the stream
+	urgent   [4]uint64
 }
 
 func (h *half) has(f halfFlags) bool { return h.flags&f != 0 }
@@ -161,11 +160,11 @@ func (s *Stream) AppOffset(d Dir) uint64 { return s.half[d].app - s.half[d].eate
 
 // Buffered is the number of bytes of direction d that wait for an ACK or for
 // earlier bytes.
-func (s *Stream) Buffered(d Dir) int { return s.half[d].bytes }
+func (s *Stream) Buffered(d Dir) int { return int(s.half[d].bytes) }
 
 // MaxRegions is the most separate pieces the buffer of direction d held at
 // once, at least 1 (EVE: ts_max_regions, tc_max_regions).
-func (s *Stream) MaxRegions(d Dir) int { return max(1, s.half[d].maxRegions) }
+func (s *Stream) MaxRegions(d Dir) int { return max(1, int(s.half[d].maxRegions)) }
 
 // AllFlags is the union of both directions' flag bits (EVE: tcp_flags).
 func (s *Stream) AllFlags() uint8 { return s.TCPFlags[0] | s.TCPFlags[1] }

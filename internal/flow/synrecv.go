@@ -32,7 +32,8 @@ func (t *Table) synOnSYNRecv(f *Flow, p *packet.Packet, d Dir) {
 		// The capture showed SYN and SYN/ACK in the wrong order.
 		h := &s.half[d]
 		h.flags |= halfSeen | halfSYN
-		h.wscale, h.wsOK, h.window = p.TCP.WScale, p.TCP.HasWScale, uint32(p.TCP.Window)
+		h.window = uint32(p.TCP.Window)
+		h.offer(p.TCP.WScale, p.TCP.HasWScale)
 		h.stamp(p)
 		t.negotiate(s)
 		s.Flags &^= StreamAsync
@@ -91,7 +92,8 @@ func (t *Table) takeOther(f *Flow, p *packet.Packet) {
 	t.discard(v)
 	v.begin(s.other.isn, t.policyOf(&p.Src))
 	v.flags |= halfSeen | halfSYN
-	v.window, v.wscale, v.wsOK = s.other.window, s.other.wscale, s.other.hasWScale
+	v.window = s.other.window
+	v.offer(s.other.wscale, s.other.hasWScale)
 	t.negotiate(s)
 	c.edge = seqMax(c.edge, c.acked+v.window)
 }

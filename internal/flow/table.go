@@ -13,14 +13,13 @@ type Table struct {
 	sink Sink
 	seed uint64
 
-	index   index
-	slots   slab[slot]
-	streams slab[Stream]
-	wheel   wheel
-	segs    slab[segment]
-	bufs    buffers
-	rand    uint32 // state of the segment trees' priorities
-	steps   uint64 // tree and list steps taken, for tests of boundedness
+	index index
+	slots slab[slot]
+	wheel wheel
+	segs  slab[segment]
+	bufs  buffers
+	rand  uint32 // state of the segment trees' priorities
+	steps uint64 // tree and list steps taken, for tests of boundedness
 
 	n Counters
 }
@@ -61,11 +60,10 @@ func (t *Table) Track(p *packet.Packet) (*Flow, Dir) {
 		return nil, ToServer
 	}
 	e := endsOf(p)
-	f := t.find(p, &e)
+	f, d := t.find(p, &e)
 	if f == nil {
-		f = t.make(p, &e)
+		f, d = t.make(p, &e)
 	}
-	d := f.dirOf(&e)
 	if p.Flags&packet.FlagDup != 0 {
 		f.Flags |= FlagDup
 		t.n.Duplicates++
@@ -92,37 +90,51 @@ func linkControl(proto uint8) bool {
 
 // find looks p's flow up. A flow that is past its time, or whose tuple a new
 // session takes, is ended here.
-func (t *Table) find(p *packet.Packet, e *ends) *Flow {
-	if p.Proto == packet.ProtoICMP {
-		if in, ok := embedded(p); ok {
-			k := t.keyOf(p, &in)
-			if f := t.lookup(&k, k.hash(t.seed)); f != nil && t.deadline(f) > p.Time {
-				*e = in.reversed()
-				return f
-			}
+func (t *Table) find(p *packet.Packet, e *ends) (*Flow, Dir) {
+	if p.Proto == packet.ProtoICMP && p.ICMPType == icmpUnreachable {
+		if f, d := t.quoted(p); f != nil {
+			return f, d
 		}
 	}
-	k := t.keyOf(p, e)
+	k, fromHi := t.keyOf(p, e)
 	f := t.lookup(&k, k.hash(t.seed))
 	if f == nil {
-		return nil
+		return nil, ToServer
 	}
+	d := f.dir(fromHi)
 	if t.deadline(f) <= p.Time {
 		t.end(f, ReasonTimeout)
-		return nil
+		return nil, ToServer
 	}
-	if f.TCP != nil && p.TCP.Flags&(packet.SYN|packet.RST|packet.FIN) == packet.SYN && reuses(f, p, f.dirOf(e)) {
+	if f.TCP != nil && p.TCP.Flags&(packet.SYN|packet.RST|packet.FIN|packet.ACK) == packet.SYN && f.TCP.reused(p, d) {
 		t.n.Reused++
 		t.end(f, ReasonForced)
-		return nil
+		return nil, ToServer
 	}
-	return f
+	return f, d
 }
 
-// reversed is e seen from the other side: an unreachable message travels
-// against the packet it quotes.
-func (e *ends) reversed() ends {
-	return ends{src: e.dst, dst: e.src, srcPort: e.dstPort, dstPort: e.srcPort, proto: e.proto}
+// quoted finds the flow of the packet that an unreachable message quotes. The
+// message travels the other way.
+func (t *Table) quoted(p *packet.Packet) (*Flow, Dir) {
+	in, ok := embedded(p)
+	if !ok {
+		return nil, ToServer
+	}
+	k, fromHi := t.keyOf(p, &in)
+	f := t.lookup(&k, k.hash(t.seed))
+	if f == nil || t.deadline(f) <= p.Time {
+		return nil, ToServer
+	}
+	return f, f.dir(fromHi).Opposite()
+}
+
+// dir is the direction of a packet whose source is Key.Hi or not.
+func (f *Flow) dir(fromHi bool) Dir {
+	if fromHi == f.clientHi {
+		return ToServer
+	}
+	return ToClient
 }
 
 // lookup finds the live flow of k.
@@ -143,15 +155,16 @@ func (t *Table) lookup(k *Key, hash uint64) *Flow {
 }
 
 // make starts a flow with p.
-func (t *Table) make(p *packet.Packet, e *ends) *Flow {
+func (t *Table) make(p *packet.Packet, e *ends) (*Flow, Dir) {
 	if t.index.n >= t.cfg.MaxFlows {
 		t.evict()
 	}
 	i := t.slots.get()
 	s := t.slots.at(i)
 	f := &s.flow
+	key, fromHi := t.keyOf(p, e)
 	*f = Flow{
-		Key: t.keyOf(p, e), Client: p.Src, Server: p.Dst,
+		Key: key, clientHi: fromHi, Client: p.Src, Server: p.Dst,
 		ClientPort: p.SrcPort, ServerPort: p.DstPort,
 		IPVersion: p.IPVersion, Mirror: p.Mirror,
 		Start: p.Time, Last: p.Time, VLAN: p.VLAN, VLANs: p.VLANs,
@@ -165,7 +178,11 @@ func (t *Table) make(p *packet.Packet, e *ends) *Flow {
 	switch p.Proto {
 	case packet.ProtoTCP:
 		t.n.FlowsTCP++
-		t.newStream(f, p)
+		s.stream = Stream{}
+		f.TCP = &s.stream
+		if t.fromServer(p) {
+			f.swap()
+		}
 	case packet.ProtoUDP:
 		t.n.FlowsUDP++
 	case packet.ProtoICMP, packet.ProtoICMPv6:
@@ -176,39 +193,15 @@ func (t *Table) make(p *packet.Packet, e *ends) *Flow {
 	}
 	t.schedule(i)
 	t.sink.Begin(f, p)
-	return f
+	return f, f.dir(fromHi)
 }
 
-// newStream gives a TCP flow its stream and, for sessions that begin in the
-// middle, guesses who is the client.
-func (t *Table) newStream(f *Flow, p *packet.Packet) {
-	i := t.streams.get()
-	s := t.streams.at(i)
-	*s = Stream{index: i}
-	f.TCP = s
-	if t.fromServer(p) {
-		f.Client, f.Server = p.Dst, p.Src
-		f.ClientPort, f.ServerPort = p.DstPort, p.SrcPort
-		f.Flags |= FlagSwapped
-	}
-}
-
-// dirOf is DirOf for ends, which know ICMP's ports.
-func (f *Flow) dirOf(e *ends) Dir {
-	if e.src != f.Client {
-		return ToClient
-	}
-	switch e.proto {
-	case packet.ProtoTCP, packet.ProtoUDP, packet.ProtoSCTP:
-		if e.srcPort != f.ClientPort {
-			return ToClient
-		}
-	case packet.ProtoICMP, packet.ProtoICMPv6:
-		if e.src == f.Server && e.srcPort != uint16(f.ICMP[0]) {
-			return ToClient
-		}
-	}
-	return ToServer
+// swap exchanges client and server of a flow whose first packet was an answer.
+func (f *Flow) swap() {
+	f.Client, f.Server = f.Server, f.Client
+	f.ClientPort, f.ServerPort = f.ServerPort, f.ClientPort
+	f.clientHi = !f.clientHi
+	f.Flags |= FlagSwapped
 }
 
 // count adds p to f's totals.
@@ -284,11 +277,7 @@ func (t *Table) end(f *Flow, r Reason) {
 	t.sink.End(f)
 	t.unschedule(f.index)
 	t.index.remove(f.Hash, f.index)
-	if f.TCP != nil {
-		t.streams.put(f.TCP.index)
-		f.TCP = nil
-	}
-	f.App, f.AppID, f.Detect = nil, nil, nil
+	f.TCP, f.App, f.AppID, f.Detect, f.Owner = nil, nil, nil, nil, nil
 	i := f.index
 	f.index = 0
 	t.slots.put(i)

@@ -1,0 +1,218 @@
+package flow_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/mirrorwall/mirrorwall/internal/flow"
+	"github.com/mirrorwall/mirrorwall/internal/flow/flowtest"
+	"github.com/mirrorwall/mirrorwall/internal/packet"
+)
+
+// established returns a player past the handshake.
+func established(tb testing.TB, cfg flow.Config) *flowtest.Player {
+	y := flowtest.New(tb, cfg)
+	y.Play("C>S SYN ws=14\nS>C SYN,ACK ws=14\nC>S ACK\nS>C ACK")
+	return y
+}
+
+// data is a segment of the client at stream offset off.
+func data(b []byte, off int) *packet.Packet {
+	p := flowtest.Base(flow.ToServer)
+	p.TCP.Flags = packet.ACK
+	p.TCP.Seq, p.TCP.Ack, p.TCP.Window = flowtest.ClientISN+1+uint32(off), flowtest.ServerISN+1&0xffffffff, 65535
+	p.Payload, p.PayloadLen = b, len(b)
+	return p
+}
+
+// ack is the server's ACK of n bytes.
+func ack(n int) *packet.Packet {
+	p := flowtest.Base(flow.ToClient)
+	p.TCP.Flags = packet.ACK
+	p.TCP.Seq, p.TCP.Ack, p.TCP.Window = flowtest.ServerISN+1&0xffffffff, flowtest.ClientISN+1+uint32(n), 65535
+	return p
+}
+
+// TestAnyOrder cuts a stream anyhow, sends the pieces in any order, some twice
+// and with ACKs between them: the sink sees the stream.
+func TestAnyOrder(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		want := make([]byte, 1+r.IntN(30_000))
+		for i := range want {
+			want[i] = byte(r.Uint32())
+		}
+		cfg := flow.DefaultConfig()
+		cfg.Policy = flow.Policy(r.IntN(15))
+		y := established(t, cfg)
+		var cuts []*packet.Packet
+		for off := 0; off < len(want); {
+			n := min(1+r.IntN(1460), len(want)-off)
+			back := r.IntN(min(off, 100) + 1)
+			cuts = append(cuts, data(want[off-back:off+n], off-back))
+			if r.IntN(4) == 0 {
+				cuts = append(cuts, cuts[r.IntN(len(cuts))])
+			}
+			off += n
+		}
+		r.Shuffle(len(cuts), func(i, j int) { cuts[i], cuts[j] = cuts[j], cuts[i] })
+		for _, p := range cuts {
+			y.Table.Track(p)
+		}
+		y.Table.Track(ack(r.IntN(len(want) + 1)))
+		y.Table.Track(ack(len(want)))
+		if got := y.Recorder.Bytes[flow.ToServer]; !bytes.Equal(got, want) {
+			t.Fatalf("seed %d: got %d bytes, want %d, or other ones", seed, len(got), len(want))
+		}
+		y.End()
+		for _, w := range y.Recorder.Wrong {
+			t.Fatalf("seed %d: %s", seed, w)
+		}
+		if n := y.Table.Counters(); n.MemoryInUse != 0 || n.Gaps != 0 {
+			t.Fatalf("seed %d: left %d bytes, %d gaps", seed, n.MemoryInUse, n.Gaps)
+		}
+	}
+}
+
+// TestLostSegments leaves segments out: what was ACKed and never came is a gap
+// of the right size in the right place.
+func TestLostSegments(t *testing.T) {
+	for seed := range uint64(100) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		y := established(t, flow.DefaultConfig())
+		var want []byte
+		for len(want) < 20_000 {
+			b := bytes.Repeat([]byte{byte('a' + r.IntN(26))}, 1+r.IntN(2000))
+			p := data(b, len(want))
+			want = append(want, b...)
+			switch r.IntN(4) {
+			case 0: // lost
+				copy(want[len(want)-len(b):], bytes.Repeat([]byte{'?'}, len(b)))
+			case 1: // cut by the mirror
+				cut := r.IntN(len(b))
+				p.Payload = b[:cut]
+				copy(want[len(want)-len(b)+cut:], bytes.Repeat([]byte{'?'}, len(b)-cut))
+				fallthrough
+			default:
+				y.Table.Track(p)
+			}
+			y.Table.Track(ack(len(want)))
+		}
+		y.End()
+		if got := y.Recorder.Bytes[flow.ToServer]; !bytes.Equal(got, want) {
+			t.Fatalf("seed %d: got %d bytes, want %d, or other ones", seed, len(got), len(want))
+		}
+		for _, w := range y.Recorder.Wrong {
+			t.Fatalf("seed %d: %s", seed, w)
+		}
+	}
+}
+
+// TestPolicies plays one pattern of overlaps for each policy. The old segments
+// hold letters by their place, the new ones capital letters; want is what the
+// server's system keeps.
+func TestPolicies(t *testing.T) {
+	type seg struct {
+		off int
+		b   string
+	}
+	tests := []struct {
+		name     string
+		old, new seg
+		wins     map[string]bool // systems where the new bytes win
+	}{
+		{"new starts before, ends inside", seg{4, "aaaa"}, seg{2, "BBBB"}, systems("bsd hpux10 irix windows windows2k3 old-linux linux macos last")},
+		{"new starts before, same end", seg{4, "aaaa"}, seg{2, "BBBBBB"}, systems("bsd hpux10 irix windows windows2k3 old-linux linux macos last solaris hpux11")},
+		{"new covers", seg{4, "aa"}, seg{2, "BBBBBB"}, systems("bsd hpux10 irix windows windows2k3 old-linux linux macos last solaris hpux11")},
+		{"same start, shorter", seg{2, "aaaa"}, seg{2, "BB"}, systems("last")},
+		{"same", seg{2, "aaaa"}, seg{2, "BBBB"}, systems("last solaris hpux11 old-linux")},
+		{"same start, longer", seg{2, "aaaa"}, seg{2, "BBBBBB"}, systems("last solaris hpux11 old-linux linux")},
+		{"new inside", seg{2, "aaaaaa"}, seg{4, "BB"}, systems("last")},
+		{"new starts inside, same end", seg{2, "aaaa"}, seg{4, "BB"}, systems("last")},
+		{"new starts inside, ends after", seg{2, "aaaa"}, seg{4, "BBBB"}, systems("last solaris hpux11")},
+	}
+	names := []string{
+		"bsd", "bsd-right", "old-linux", "linux", "old-solaris", "solaris",
+		"hpux10", "hpux11", "irix", "macos", "windows", "vista", "windows2k3",
+		"first", "last",
+	}
+	for _, tt := range tests {
+		for _, name := range names {
+			p, ok := flow.PolicyByName(name)
+			if !ok || p.String() != name {
+				t.Fatalf("policy %q: got %q, %v", name, p, ok)
+			}
+			cfg := flow.DefaultConfig()
+			cfg.Policy = p
+			y := established(t, cfg)
+			end := max(tt.old.off+len(tt.old.b), tt.new.off+len(tt.new.b))
+			want := bytes.Repeat([]byte{'?'}, end)
+			first, last := tt.old, tt.new
+			if tt.wins[name] {
+				first, last = last, first
+			}
+			copy(want[last.off:], last.b)
+			copy(want[first.off:], first.b)
+			copy(want, "xx")
+			y.Table.Track(data([]byte(tt.old.b), tt.old.off))
+			y.Table.Track(data([]byte(tt.new.b), tt.new.off))
+			y.Table.Track(data([]byte("xx"), 0))
+			y.Table.Track(ack(end))
+			if got := y.Recorder.Bytes[flow.ToServer]; !bytes.Equal(got, want) {
+				t.Errorf("%s, %s: got %q, want %q", tt.name, name, got, want)
+			}
+			if n := y.Table.Counters(); n.OverlapsDiffer != 1 {
+				t.Errorf("%s, %s: %d differing overlaps", tt.name, name, n.OverlapsDiffer)
+			}
+			if y.End(); y.Recorder.Ended.Flags&flow.FlagOverlap == 0 {
+				t.Errorf("%s, %s: flow not flagged", tt.name, name)
+			}
+		}
+	}
+}
+
+func systems(names string) map[string]bool {
+	m := map[string]bool{}
+	for _, n := range bytes.Fields([]byte(names)) {
+		m[string(n)] = true
+	}
+	return m
+}
+
+func TestDepth(t *testing.T) {
+	cfg := flow.DefaultConfig()
+	cfg.Depth = 10
+	y := established(t, cfg)
+	for off := 0; off < 40; off += 4 {
+		y.Table.Track(data([]byte("abcd"), off))
+		y.Table.Track(ack(off + 4))
+	}
+	y.End()
+	if got := string(y.Recorder.Bytes[0]); got != "abcdabcdab" {
+		t.Errorf("bytes: got %q", got)
+	}
+	if y.Recorder.Ended.Flags&flow.FlagDepth == 0 || y.Table.Counters().DepthReached != 1 {
+		t.Errorf("depth not reported: %+v", y.Table.Counters())
+	}
+}
+
+func TestUnackedIsDelivered(t *testing.T) {
+	cfg := flow.DefaultConfig()
+	cfg.UnackedLimit = 1000
+	y := flowtest.New(t, cfg)
+	y.Play("C>S SYN\nS>C SYN,ACK win=1000\nC>S ACK win=1000\nS>C ACK win=1000")
+	for off := 0; off < 3000; off += 100 {
+		// The server's ACKs are lost to the mirror; its window moves on, as
+		// data that it must have read shows.
+		p := data(make([]byte, 100), off)
+		y.Table.Track(p)
+	}
+	if got := len(y.Recorder.Bytes[0]); got != 0 {
+		t.Errorf("bytes beyond the window: got %d, want none", got)
+	}
+	y.End()
+	if got := len(y.Recorder.Bytes[0]); got != 1000 {
+		t.Errorf("bytes at the end: got %d, want 1000", got)
+	}
+}
