@@ -62,7 +62,9 @@ func (x *expr) addressField() (AddrNode, *Error) {
 
 // address parses one node at the cursor; depth counts the lists around it.
 func (x *expr) address(depth int) (AddrNode, *Error) {
-	n := AddrNode{Neg: x.negations(), Pos: x.pos(x.i)}
+	x.skip()
+	n := AddrNode{Pos: x.pos(x.i)}
+	n.Neg = x.negations()
 	if x.peek() != '[' {
 		return n, x.addressWord(&n)
 	}

@@ -12,10 +12,10 @@ import (
 // AddrSet is a resolved address expression: a set of IPv4 and of IPv6
 // addresses. It is immutable and may be shared.
 type AddrSet struct {
-	v4       []span4
-	v6       spans
-	any4     bool
-	any6     bool
+	v4   []span4
+	v6   spans
+	any4 bool
+	any6 bool
 }
 
 type span4 struct{ low, high uint32 }

@@ -58,7 +58,9 @@ func (x *expr) portField() (PortNode, *Error) {
 
 // port parses one node at the cursor; depth counts the lists around it.
 func (x *expr) port(depth int) (PortNode, *Error) {
-	n := PortNode{Neg: x.negations(), Pos: x.pos(x.i)}
+	x.skip()
+	n := PortNode{Pos: x.pos(x.i)}
+	n.Neg = x.negations()
 	if x.peek() != '[' {
 		return n, x.portWord(&n)
 	}
