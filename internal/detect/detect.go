@@ -112,5 +112,9 @@ type Signature struct {
 // match in either direction has been decided, as far as its progress goes.
 func Inspected(tx proto.Tx) bool {
 	b := tx.Base()
-	return b.Detect.Seen[0] > b.Progress[0] && b.Detect.Seen[1] > b.Progress[1]
+	return inspected(b, toServer) && inspected(b, toClient)
+}
+
+func inspected(b *proto.TxBase, d Dir) bool {
+	return b.Detect.Seen[d] > b.Progress[d] || b.Only != 0 && !b.Only.Has(d)
 }

@@ -58,6 +58,9 @@ func (e *Engine) inspectTxs(c *ctx) {
 func (e *Engine) inspectTx(c *ctx, tx proto.Tx, pr *protoRules) {
 	b, d := tx.Base(), c.dir
 	ds := &b.Detect
+	if b.Only != 0 && !b.Only.Has(d) {
+		return
+	}
 	progress := b.Progress[d]
 	fresh := ds.Seen[d] <= progress
 	if !pr.any {

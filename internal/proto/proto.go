@@ -180,6 +180,9 @@ type TxBase struct {
 	Progress [2]uint8
 	// Done: both directions complete, or no more will come.
 	Done bool
+	// Only names the one direction that the transaction lives in (a DNS message
+	// by itself); 0 means both. Detection leaves the other one alone.
+	Only DirMask
 	// LogReady and Logged are sets of LogBit: what may be written, what was.
 	LogReady, Logged LogBit
 	// Events is a set of the descriptor's events, EventsLogged what was reported.

@@ -18,5 +18,6 @@ func Protocols() []*proto.Descriptor {
 		ssh.Descriptor(),
 		dns.Descriptor(),
 		dns.MDNS(),
+		dns.LLMNR(),
 	}
 }

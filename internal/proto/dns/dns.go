@@ -75,6 +75,7 @@ func Descriptor() *proto.Descriptor {
 		States: stateNames(), Events: eventNames(),
 		Buffers: buffers("dns"), Keywords: keywords(),
 		EVE: "dns", AppendEVE: appendEVE,
+		Identify: identify,
 	}
 }
 
@@ -90,6 +91,7 @@ func MDNS() *proto.Descriptor {
 		States: stateNames(), Events: eventNames(),
 		Buffers: buffers("mdns"),
 		EVE:     "mdns", AppendEVE: appendMDNS,
+		Identify: identify,
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // maxEVE bounds one object: 64 KiB on the wire may print as megabytes.
 const maxEVE = 128 << 10
 
-// flagNames are EVE's names of the header's flags.
+// flagName is EVE's name of a header flag.
 func flagName(f uint16) string {
 	switch f {
 	case flagQR:

@@ -140,6 +140,7 @@ func (p *parser) message(d proto.Dir, msg []byte) (ok bool) {
 	t.dir = d
 	t.Progress[d] = stateComplete
 	t.Done = true
+	t.Only = 1 << d
 	p.judge(t, ok)
 	p.txs = append(p.txs, t)
 	if ok = !t.Events.Has(evMalformed); ok {
@@ -150,8 +151,8 @@ func (p *parser) message(d proto.Dir, msg []byte) (ok bool) {
 	return ok
 }
 
-// judge sets what is logged of t and the events of its direction. A message of
-// which nothing could be read is an event only.
+// judge sets what is logged of t and the events of its direction. A message
+// that names nothing, broken or a server's bare error, makes no record.
 func (p *parser) judge(t *Tx, header bool) {
 	if !header {
 		return
@@ -164,7 +165,7 @@ func (p *parser) judge(t *Tx, header bool) {
 			t.Events.Add(evNotResponse)
 		}
 	}
-	if t.Events.Has(evMalformed) && len(t.records) == 0 {
+	if len(t.records) == 0 {
 		return
 	}
 	// The side that sent it, not the flag, names the record's addresses.

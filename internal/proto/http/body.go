@@ -2,8 +2,8 @@ package http
 
 import "github.com/mirrorwall/mirrorwall/internal/proto"
 
-// minInspect is the step in which a growing body is shown to detection
-// (Suricata's body-minimal-inspect-size).
+// minInspect is the size from which a body that is not whole may be inspected
+// (Suricata's request-body-minimal-inspect-size).
 const minInspect = 32 << 10
 
 // body is the decoded body of a message.
@@ -117,14 +117,11 @@ func (b *body) finish(t *tx, d proto.Dir, cut bool) {
 	}
 }
 
-// view is what detection may see of the body: it grows in steps, so that a
-// body that comes in small pieces is not inspected for each of them.
+// view is what detection may see of the body; how often it looks is its own
+// affair.
 func (b *body) view() ([]byte, bool) {
 	n := len(b.data)
-	if !b.whole && !b.full {
-		n -= n % minInspect
-	}
-	return b.data[:n], n > 0
+	return b.data, n > 0 && (b.whole || b.full || n >= minInspect)
 }
 
 // bodyBytes takes the next bytes of the current message's body.

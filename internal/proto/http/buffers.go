@@ -61,25 +61,13 @@ const (
 	numCached
 )
 
-var (
-	errUpper = errors.New("http.host: upper case never matches")
-	errBreak = errors.New("line break never matches")
-)
+var errUpper = errors.New("http.host: upper case never matches")
 
-func checkHostContent(content []byte, nocase bool) error {
+// checkHostContent refuses contents that a name in lower case can't hold.
+func checkHostContent(content []byte, _ bool) error {
 	for _, c := range content {
 		if c >= 'A' && c <= 'Z' {
 			return errUpper
-		}
-	}
-	return nil
-}
-
-// noBreak refuses contents with CR or LF in buffers that are one line.
-func noBreak(content []byte, _ bool) error {
-	for _, c := range content {
-		if c == '\r' || c == '\n' {
-			return errBreak
 		}
 	}
 	return nil
@@ -112,7 +100,7 @@ func buffers() []proto.Buffer {
 		bStartReq:       {Name: "http.start", Aliases: []string{"http_start"}, Dir: s, Progress: progHeaders},
 		bRequestBody:    {Name: "http.request_body", Modifier: "http_client_body", PCRE: 'P', Dir: s, Progress: progBody, Stream: true},
 		bFileDataReq:    {Name: "file.data", Aliases: []string{"file_data"}, Dir: s, Progress: progBody, Multi: true, Stream: true},
-		bResponseLine:   {Name: "http.response_line", Aliases: []string{"http_response_line"}, Dir: c, Progress: progLine, Check: noBreak},
+		bResponseLine:   {Name: "http.response_line", Aliases: []string{"http_response_line"}, Dir: c, Progress: progLine},
 		bProtocolRes:    {Name: "http.protocol", Aliases: []string{"http_protocol"}, Dir: c, Progress: progLine, Priority: 1},
 		bCookieRes:      {Name: "http.cookie", Modifier: "http_cookie", PCRE: 'C', Dir: c, Progress: progHeaders},
 		bHeaderRes:      {Name: "http.header", Modifier: "http_header", PCRE: 'H', Dir: c, Progress: progHeaders},

@@ -23,7 +23,7 @@ func appendEVE(dst []byte, x proto.Tx, _ proto.LogBit) []byte {
 	if t.port > 0 {
 		dst = jsonx.Int(dst, "http_port", int64(t.port))
 	}
-	dst = t.appendURL(dst)
+	dst = t.p.appendURL(dst, "url", t.uriBytes())
 	dst = jsonx.StringNotEmpty(dst, "http_user_agent", req.value(hUserAgent))
 	if v := res.value(hContentType); len(v) > 0 {
 		if i := bytes.IndexByte(v, ';'); i >= 0 {
@@ -32,7 +32,7 @@ func appendEVE(dst []byte, x proto.Tx, _ proto.LogBit) []byte {
 		dst = jsonx.String(dst, "http_content_type", v)
 	}
 	dst = appendRange(dst, res.value(hContentRange))
-	dst = jsonx.StringNotEmpty(dst, "http_refer", req.value(hReferer))
+	dst = t.p.appendURL(dst, "http_refer", req.value(hReferer))
 	dst = jsonx.StringNotEmpty(dst, "http_method", t.methodBytes())
 	if v := req.proto.of(req.raw); len(v) > 0 {
 		dst = jsonx.String(dst, "protocol", v)
@@ -44,23 +44,34 @@ func appendEVE(dst []byte, x proto.Tx, _ proto.LogBit) []byte {
 	} else {
 		dst = jsonx.StringNotEmpty(dst, "status_string", t.status.of(res.raw))
 	}
-	dst = jsonx.StringNotEmpty(dst, "redirect", res.value(hLocation))
+	dst = t.p.appendURL(dst, "redirect", res.value(hLocation))
 	dst = jsonx.Uint(dst, "length", res.body.wire)
 	return append(dst, '}')
 }
 
-// appendURL appends the URL as sent, but for its credentials.
-func (t *tx) appendURL(dst []byte) []byte {
-	raw := t.msg[0].raw
-	u := t.target.userinfo
-	if u.end == u.off {
-		return jsonx.StringNotEmpty(dst, "url", t.uriBytes())
+// appendURL appends a URL as sent, but for its credentials (userinfo, RFC 3986
+// §3.2.1), which are masked.
+func (p *parser) appendURL(dst []byte, name string, v []byte) []byte {
+	if len(v) == 0 {
+		return dst
 	}
-	b := append(t.p.scratch[:0], raw[t.uri.off:u.off]...)
-	b = append(b, "***@"...)
-	b = append(b, raw[u.end:t.uri.end]...)
-	t.p.scratch = b
-	return jsonx.String(dst, "url", b)
+	from := schemeLen(v)
+	if from == 0 {
+		return jsonx.String(dst, name, v)
+	}
+	end := from
+	for end < len(v) && v[end] != '/' && v[end] != '?' && v[end] != '#' {
+		end++
+	}
+	at := bytes.LastIndexByte(v[from:end], '@')
+	if at < 0 {
+		return jsonx.String(dst, name, v)
+	}
+	b := append(p.scratch[:0], v[:from]...)
+	b = append(b, "***"...)
+	b = append(b, v[from+at:]...)
+	p.scratch = b
+	return jsonx.String(dst, name, b)
 }
 
 // appendRange appends the response's Content-Range.

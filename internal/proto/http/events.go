@@ -49,6 +49,7 @@ const (
 	evAbnormalCE
 	evReqBodyUnexpected
 	evResBodyInternal
+	evResBodyUnexpected
 	evLZMAMem
 	evLZMADisabled
 	evBomb
@@ -64,7 +65,6 @@ const (
 	evMultipartNoFile
 	evMultipartHeader
 	evTooManyTx
-	numEvents
 )
 
 // eventNames returns the events in Suricata's spelling: upper case as its
@@ -116,6 +116,7 @@ func eventNames() []string {
 		evAbnormalCE:        "ABNORMAL_CE_HEADER",
 		evReqBodyUnexpected: "REQUEST_BODY_UNEXPECTED",
 		evResBodyInternal:   "RESPONSE_BODY_INTERNAL_ERROR",
+		evResBodyUnexpected: "RESPONSE_BODY_UNEXPECTED",
 		evLZMAMem:           "LZMA_MEMLIMIT_REACHED",
 		evLZMADisabled:      "LZMA_DECOMPRESSION_DISABLED",
 		evBomb:              "COMPRESSION_BOMB",

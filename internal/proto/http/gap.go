@@ -1,6 +1,10 @@
 package http
 
-import "github.com/mirrorwall/mirrorwall/internal/proto"
+import (
+	"bytes"
+
+	"github.com/mirrorwall/mirrorwall/internal/proto"
+)
 
 // Gap implements proto.Parser.
 func (p *parser) Gap(d proto.Dir, n int) bool {
@@ -72,8 +76,8 @@ func (p *parser) sync(d proto.Dir, s *side, b []byte) int {
 		if c != '\n' {
 			continue
 		}
-		if startsMessage(d, s.line) {
-			p.resume(d, s)
+		if line := findStart(d, s.line); line != nil {
+			p.resume(d, s, line)
 			return i + 1
 		}
 		s.line = s.line[:0]
@@ -81,16 +85,34 @@ func (p *parser) sync(d proto.Dir, s *side, b []byte) int {
 	return len(b)
 }
 
-func startsMessage(d proto.Dir, line []byte) bool {
-	if d == proto.ToServer {
-		return probeLine(line) == proto.Accept
+// findStart returns the start line in line, nil when there is none. A status
+// line counts anywhere in it: what a gap tore off need not end in LF.
+func findStart(d proto.Dir, line []byte) []byte {
+	if line[len(line)-1] != '\n' {
+		return nil
 	}
-	return probeStatus(line) == proto.Accept && line[len(line)-1] == '\n'
+	if d == proto.ToServer {
+		if probeLine(line) == proto.Accept {
+			return line
+		}
+		return nil
+	}
+	for {
+		i := bytes.Index(line, []byte("HTTP/1."))
+		if i < 0 {
+			return nil
+		}
+		line = line[i:]
+		if len(line) > 12 && isDigit(line[7]) && line[8] == ' ' && isDigit(line[9]) && isDigit(line[10]) && isDigit(line[11]) {
+			return line
+		}
+		line = line[1:]
+	}
 }
 
 // resume starts a message with the line that sync found.
-func (p *parser) resume(d proto.Dir, s *side) {
-	line := append(p.scratch[:0], s.line...)
+func (p *parser) resume(d proto.Dir, s *side, line []byte) {
+	line = append(p.scratch[:0], line...)
 	p.scratch = line
 	if !p.begin(d, s) {
 		p.stop[d] = true

@@ -49,6 +49,7 @@ func Descriptor() *proto.Descriptor {
 		Events:    eventNames(),
 		EVE:       "http",
 		AppendEVE: appendEVE,
+		Identify:  identify,
 	}
 }
 

@@ -132,8 +132,8 @@ func (m *message) addHeader(tx *tx, d proto.Dir, line []byte) {
 	h := header{hash: hashName(name), id: headerID(name)}
 	first := m.find(h.id, h.hash, name)
 	if first >= 0 {
+		tx.Events.Add(either(d, evReqRepetition, evResRepetition))
 		if m.repeats++; m.repeats > maxRepetitions {
-			tx.Events.Add(either(d, evReqRepetition, evResRepetition))
 			return
 		}
 		h.again = true

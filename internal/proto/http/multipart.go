@@ -244,8 +244,5 @@ func (m *multipart) part(b *body, i int) ([]byte, bool) {
 	off := min(s.off, uint64(len(b.data)))
 	end = max(off, min(end, uint64(len(b.data))))
 	v := b.data[off:end]
-	if s.open && !b.whole && !b.full {
-		v = v[:len(v)-len(v)%minInspect]
-	}
-	return v, len(v) > 0
+	return v, len(v) > 0 && (!s.open || b.whole || b.full || len(v) >= minInspect)
 }

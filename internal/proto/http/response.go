@@ -100,6 +100,9 @@ func (p *parser) responseHeaders(s *side, m *message) {
 		return
 	}
 	noBody := t.code >= 100 && t.code < 200 || t.code == 204 || t.code == 304
+	if noBody && framed {
+		t.Events.Add(evResBodyUnexpected)
+	}
 	switch {
 	case equalFold(t.methodBytes(), "HEAD"), noBody && !framed:
 		p.bodyEnd(proto.ToClient, s)
@@ -215,6 +218,7 @@ func (p *parser) surplus(d proto.Dir, s *side, b []byte) int {
 		p.complete(d)
 		return 0
 	}
+	s.cur.Events.Add(evResBodyUnexpected)
 	s.cur.msg[d].body.late(s.cur, d, line)
 	return n
 }

@@ -12,7 +12,6 @@ type target struct {
 	hasQuery    bool
 	hasFragment bool
 	isAuthority bool // CONNECT host:port
-	userinfo    span // "user:pass@", '@' included; never logged
 }
 
 // parseTarget splits the URI and builds its normalised form.
@@ -32,9 +31,6 @@ func (t *tx) parseTarget() {
 			stop++
 		}
 		g.host = span{i, stop}
-		if at := bytes.LastIndexByte(raw[i:stop], '@'); at >= 0 {
-			g.userinfo = span{i, i + at + 1}
-		}
 		i = stop
 	}
 	if g.isAuthority {

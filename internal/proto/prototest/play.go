@@ -147,7 +147,7 @@ func (k *kit) checkTx(tx proto.Tx, end bool) {
 
 // hoard plays a case many times over without freeing: the parser must bound
 // its transactions itself.
-func hoard(t *testing.T, d *proto.Descriptor, c *Case) {
+func hoard(t testing.TB, d *proto.Descriptor, c *Case) {
 	var script []step
 	size := 0
 	for size < 64<<10 && len(script) < 4*maxLive {

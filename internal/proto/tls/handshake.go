@@ -7,13 +7,14 @@ import (
 
 // Handshake message types (IANA).
 const (
-	msgClientHello       = 1
-	msgServerHello       = 2
-	msgHelloRetryRequest = 6
-	msgCertificate       = 11
-	msgServerHelloDone   = 14
-	msgClientKeyExchange = 16
-	msgServerKeyExchange = 12
+	msgClientHello        = 1
+	msgServerHello        = 2
+	msgHelloRetryRequest  = 6
+	msgCertificate        = 11
+	msgServerKeyExchange  = 12
+	msgCertificateRequest = 13
+	msgServerHelloDone    = 14
+	msgClientKeyExchange  = 16
 )
 
 // maxMessage bounds a handshake message that is read; longer ones are stepped
@@ -113,6 +114,9 @@ func (p *parser) messageEnd(d proto.Dir, m *message) {
 		p.message(d, m.kind, m.buf)
 	case m.kind == msgServerHelloDone && d == proto.ToClient:
 		p.tx.advance(d, serverHelloDone)
+		p.tx.logWhenDone()
+	case m.kind == msgCertificateRequest && d == proto.ToClient:
+		p.tx.wantsCert = true
 	case m.kind == msgClientKeyExchange:
 		p.tx.clientKey = true
 	case m.kind == msgServerKeyExchange:
@@ -201,5 +205,6 @@ func (p *parser) certificates(d proto.Dir, b []byte) {
 		t.advance(d, serverCertDone)
 	} else {
 		t.advance(d, clientCertDone)
+		t.logWhenDone()
 	}
 }

@@ -42,6 +42,7 @@ func Descriptor() *proto.Descriptor {
 		Events:    eventNames(),
 		EVE:       "tls",
 		AppendEVE: appendEVE,
+		Identify:  identify,
 		States: [2][]string{
 			proto.ToServer: {
 				"client_in_progress", "client_hello_done", "client_cert_done",

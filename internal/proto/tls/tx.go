@@ -65,6 +65,7 @@ type tx struct {
 	ticket         bool // the client showed a session ticket
 	changed        bool // the server changed to ciphertext, nothing lost before
 	cipher         uint16
+	wantsCert      bool // the server asked for the client's certificate
 	clientKey      bool
 	serverKey      bool
 
@@ -116,11 +117,15 @@ func (t *tx) side(d proto.Dir) *hello {
 
 func (t *tx) helloSeen() bool { return t.client.seen || t.server.seen }
 
-// logWhenDone lets the record be written when both sides' handshakes are over,
-// or the flow is.
+// logWhenDone lets the record be written when nothing more will come of what
+// is in it: the server's flight is over and no client certificate is awaited,
+// or both handshakes are over, or the flow is.
 func (t *tx) logWhenDone() {
-	if t.helloSeen() && t.Progress[proto.ToServer] >= clientHandshakeDone &&
-		t.Progress[proto.ToClient] >= serverHandshakeDone {
+	server := t.Progress[proto.ToClient]
+	flight := server >= serverHelloDone && server < serverHandshakeDone && t.client.seen &&
+		(!t.wantsCert || t.certs[proto.ToServer].seen)
+	over := t.Progress[proto.ToServer] >= clientHandshakeDone && server >= serverHandshakeDone
+	if t.helloSeen() && (flight || over) {
 		t.LogReady |= proto.LogTx
 	}
 }
