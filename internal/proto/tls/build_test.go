@@ -123,6 +123,7 @@ func fullCases(tb testing.TB, leaf []byte) []prototest.Case {
 	hello := modernHello("www.example.org")
 	flight := join(serverHelloMsg(0x0303, serverRandom, nil, 0xc02f, ext(0xff01, 0), alpnExt("h2")),
 		certMsg(leaf, ca), msg(12, 3, 0, 29), msg(14))
+	asking := slices.Concat(flight[:len(flight)-4], msg(13, 1, 64, 0, 0), msg(14))
 	ccs, fin := rec(20, 0x0303, 1), rec(22, 0x0303, make([]byte, 40)...)
 	data := rec(23, 0x0303, make([]byte, 300)...)
 	full := []prototest.Segment{
@@ -138,7 +139,7 @@ func fullCases(tb testing.TB, leaf []byte) []prototest.Case {
 			c2s(join(ccs, fin)), s2c(join(ccs, fin)),
 		}},
 		{Name: "client-certificate", Script: []prototest.Segment{
-			c2s(rec(22, 0x0301, hello...)), s2c(rec(22, 0x0303, flight...)),
+			c2s(rec(22, 0x0301, hello...)), s2c(rec(22, 0x0303, asking...)),
 			c2s(join(rec(22, 0x0303, join(certMsg(leaf), msg(16, 1))...), ccs, fin)), s2c(join(ccs, fin)),
 		}},
 		{Name: "tls13", Script: []prototest.Segment{

@@ -148,3 +148,38 @@ func BenchmarkApplicationData(b *testing.B) {
 		p.Data(proto.ToClient, data)
 	}
 }
+
+// TestLogReady: the record waits for what is in it and for no more.
+func TestLogReady(t *testing.T) {
+	tests := []struct {
+		name string
+		want []bool // after each segment
+	}{
+		{"tls12", []bool{false, true}},
+		{"client-certificate", []bool{false, false, true}},
+		{"tls13", []bool{false, false, true}},
+		{"tls13-retry", []bool{false, false, false, true}},
+		{"hello-only", []bool{false}},
+		{"resumed-id", []bool{false, false, true}},
+	}
+	all := cases(t)
+	for _, tt := range tests {
+		p := newParser(&proto.Config{}).(*parser)
+		for _, c := range all {
+			if c.Name != tt.name {
+				continue
+			}
+			for i, want := range tt.want {
+				p.Data(c.Script[i].Dir, c.Script[i].Bytes)
+				if got := p.tx.LogReady != 0; got != want {
+					t.Errorf("%s: segment %d: ready %v", tt.name, i, got)
+				}
+			}
+		}
+		p.Close(proto.ToServer)
+		p.Close(proto.ToClient)
+		if !p.tx.Done || p.tx.LogReady == 0 {
+			t.Errorf("%s: done %v, ready %v at the end", tt.name, p.tx.Done, p.tx.LogReady)
+		}
+	}
+}
