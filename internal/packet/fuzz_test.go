@@ -63,10 +63,10 @@ func checkPacket(t *testing.T, p *Packet, frame []byte) {
 
 func FuzzDecode(f *testing.F) {
 	seeds(f)
+	cfg := DefaultConfig()
+	cfg.VerifyChecksums = true
+	d, p, u := NewDecoder(cfg), new(Packet), NewDup()
 	f.Fuzz(func(t *testing.T, link, more uint16, frame []byte) {
-		cfg := DefaultConfig()
-		cfg.VerifyChecksums = true
-		d, p, u := NewDecoder(cfg), new(Packet), NewDup()
 		d.Decode(p, FrameInfo{Data: frame, WireLen: len(frame) + int(more), Link: LinkType(link)})
 		checkPacket(t, p, frame)
 		p.L3SumValid()

@@ -24,7 +24,8 @@ func (d *Decoder) peel(p *Packet, e Encap) bool {
 	m.Depth++
 	p.VLANs, p.VLAN = 0, [3]uint16{}
 	p.EtherType, p.Ether = 0, nil
-	p.IPVersion, p.Proto, p.IPLen = 0, 0, 0
+	p.IPVersion, p.Proto, p.TTL, p.TOS = 0, 0, 0, 0
+	p.IPID, p.IPLen, p.l3off = 0, 0, 0
 	p.FragOff, p.MoreFrags = 0, false
 	p.Src, p.Dst, p.SrcPort, p.DstPort = Addr{}, Addr{}, 0, 0
 	p.IP, p.l3, p.L4, p.Payload = nil, nil, nil, nil

@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -200,6 +201,8 @@ func diffWalk(frame []byte, wire int) string {
 	c := cursor{b: frame, wire: want.WireLen}
 	want.setInner(&c, f.Link)
 	b.walk(want, &c, layerEthernet)
-	// Of an envelope both keep the Mirror and nothing else.
+	if reflect.DeepEqual(want, got) {
+		return ""
+	}
 	return cmp.Diff(want, got, cmp.AllowUnexported(Packet{}))
 }
