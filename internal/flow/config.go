@@ -2,6 +2,7 @@ package flow
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -52,7 +53,7 @@ type Config struct {
 	Urgent UrgentPolicy
 	// Policy decides overlaps for receivers that no prefix in Policies holds.
 	Policy Policy
-	// Policies maps receivers to overlap policies, longest prefix first.
+	// Policies maps receivers to overlap policies; the longest prefix wins.
 	Policies []PrefixPolicy
 }
 
@@ -122,6 +123,10 @@ func (c Config) withDefaults() Config {
 	set(&c.MaxSegments, d.MaxSegments)
 	set(&c.MaxStreamBytes, d.MaxStreamBytes)
 	set(&c.ReassemblyMemory, d.ReassemblyMemory)
+	c.Policies = slices.Clone(c.Policies)
+	slices.SortStableFunc(c.Policies, func(a, b PrefixPolicy) int {
+		return b.Prefix.Bits() - a.Prefix.Bits()
+	})
 	c.Timeouts.TCP = c.Timeouts.TCP.withDefaults(d.Timeouts.TCP)
 	c.Timeouts.UDP = c.Timeouts.UDP.withDefaults(d.Timeouts.UDP)
 	c.Timeouts.ICMP = c.Timeouts.ICMP.withDefaults(d.Timeouts.ICMP)

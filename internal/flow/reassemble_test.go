@@ -197,22 +197,92 @@ func TestDepth(t *testing.T) {
 	}
 }
 
+// TestUnackedIsDelivered loses the server's packets after the handshake: the
+// client's data comes through, but for the segments that showed it.
 func TestUnackedIsDelivered(t *testing.T) {
 	cfg := flow.DefaultConfig()
 	cfg.UnackedLimit = 1000
 	y := flowtest.New(t, cfg)
 	y.Play("C>S SYN\nS>C SYN,ACK win=1000\nC>S ACK win=1000\nS>C ACK win=1000")
-	for off := 0; off < 3000; off += 100 {
-		// The server's ACKs are lost to the mirror; its window moves on, as
-		// data that it must have read shows.
-		p := data(make([]byte, 100), off)
-		y.Table.Track(p)
+	for off := 0; off < 5000; off += 100 {
+		y.Table.Track(data(make([]byte, 100), off))
 	}
-	if got := len(y.Recorder.Bytes[0]); got != 0 {
-		t.Errorf("bytes beyond the window: got %d, want none", got)
+	if got := len(y.Recorder.Bytes[0]); got < 3500 {
+		t.Errorf("bytes on the way: got %d, want most of 5000", got)
 	}
 	y.End()
-	if got := len(y.Recorder.Bytes[0]); got != 1000 {
-		t.Errorf("bytes at the end: got %d, want 1000", got)
+	if got := len(y.Recorder.Bytes[0]); got != 5000 {
+		t.Errorf("bytes at the end: got %d, want 5000", got)
+	}
+	if n := y.Table.Counters(); n.GapBytes != 200 || n.UnackedForced == 0 {
+		t.Errorf("gaps: got %d bytes, want 200; forced %d", n.GapBytes, n.UnackedForced)
+	}
+	for _, w := range y.Recorder.Wrong {
+		t.Error(w)
+	}
+}
+
+// TestOneSidedHole: a stream without ACKs waits a while for a hole to fill,
+// then goes on.
+func TestOneSidedHole(t *testing.T) {
+	cfg := flow.DefaultConfig()
+	cfg.ReorderLimit = 500
+	y := flowtest.New(t, cfg)
+	y.Play("C>S SYN\nC>S ACK")
+	y.Table.Track(data([]byte("late"), 4))
+	y.Table.Track(data([]byte("soon"), 0))
+	if got := string(y.Recorder.Bytes[0]); got != "soonlate" {
+		t.Errorf("reordered: got %q", got)
+	}
+	for off := 100; off <= 800; off += 100 {
+		y.Table.Track(data(make([]byte, 100), off))
+	}
+	if got := len(y.Recorder.Bytes[0]); got != 900 {
+		t.Errorf("bytes: got %d, want 900", got)
+	}
+	if n := y.Table.Counters(); n.Gaps != 1 || n.GapBytes != 92 {
+		t.Errorf("gaps: got %d of %d bytes, want 1 of 92", n.Gaps, n.GapBytes)
+	}
+}
+
+// TestOneSidedTruncated: of one side's cut packets the missing tails are gaps
+// at once, since nothing will fill them.
+func TestOneSidedTruncated(t *testing.T) {
+	y := flowtest.New(t, flow.DefaultConfig())
+	y.Play("C>S SYN\nC>S ACK")
+	for off := 0; off < 30; off += 10 {
+		p := data([]byte("1234567890"), off)
+		p.Payload = p.Payload[:8]
+		y.Table.Track(p)
+	}
+	if got := string(y.Recorder.Bytes[0]); got != "12345678??12345678??12345678" {
+		t.Errorf("bytes: got %q", got)
+	}
+}
+
+// TestMemory: the buffers never hold more than allowed, and what a flow held
+// comes back when it ends.
+func TestMemory(t *testing.T) {
+	cfg := flow.DefaultConfig()
+	cfg.ReassemblyMemory = 1 << 20
+	y := established(t, cfg)
+	for off := range 40_000 {
+		y.Table.Track(data([]byte{1}, 2*off+1))
+		if n := y.Table.Counters(); n.MemoryInUse > 1<<20 {
+			t.Fatalf("memory: got %d", n.MemoryInUse)
+		}
+	}
+	if n := y.Table.Counters(); n.MemcapDrops == 0 {
+		t.Error("no drops although the memory was too small")
+	}
+	y.End()
+	if n := y.Table.Counters(); n.MemoryInUse != 0 {
+		t.Errorf("left: %d", n.MemoryInUse)
+	}
+	// Scraps have had all the memory; whole segments must find some now.
+	x := established(t, cfg)
+	x.Table.Track(data(make([]byte, 1400), 1))
+	if n := x.Table.Counters(); n.MemcapDrops != 0 {
+		t.Error("small buffers starve large ones")
 	}
 }

@@ -119,6 +119,7 @@ type half struct {
 
 	isn      uint32
 	strayEnd uint32 // end of the last segment that was out of window
+	strays   uint8  // segments out of window since the peer was last heard
 	urgents  uint8
 	eaten    uint64 // urgent bytes that left the stream
 	urgent   [4]uint64

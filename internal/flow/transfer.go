@@ -81,12 +81,25 @@ func (t *Table) acceptable(f *Flow, p *packet.Packet, d Dir) bool {
 	if !o.has(halfSeen) || s.Flags&StreamAsync != 0 {
 		top = h.next + farAway
 	}
-	if seqLess(top, end) {
-		h.strayEnd = end
-		h.flags |= halfStray
+	if seqLess(top, end) && !h.unanswered(end) {
 		t.refuse(f, outOfWindow(s.State))
 		return false
 	}
+	return true
+}
+
+// unanswered notes a segment beyond the window and reports whether to take it
+// all the same: the sender has sent several without our seeing anything from
+// the receiver, so it is the receiver's packets that are missing.
+func (h *half) unanswered(end uint32) bool {
+	const patience = 2
+	h.strayEnd = end
+	h.flags |= halfStray
+	if h.strays < patience || seqLess(h.next+farAway, end) {
+		h.strays = min(h.strays+1, patience)
+		return false
+	}
+	h.edge = end
 	return true
 }
 
@@ -150,6 +163,7 @@ func (t *Table) ack(f *Flow, p *packet.Packet, d Dir) {
 	ack := p.TCP.Ack
 	h.window = uint32(p.TCP.Window) << h.wscale
 	o.edge = seqMax(o.edge, ack+h.window)
+	o.strays = 0
 	if !seqLess(o.acked, ack) {
 		return
 	}

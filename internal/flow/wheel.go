@@ -78,17 +78,18 @@ func (t *Table) Expire(now int64) {
 	}
 	tick := now / tickNanos
 	w.cursor = max(w.cursor, tick-wheelLen)
-	for budget := expireBudget; budget > 0; budget-- {
+	for budget := expireBudget; budget > 0; {
 		i := w.heads[uint32(w.cursor)&(wheelLen-1)]
 		switch {
 		case i == 0 && w.cursor >= tick:
 			return
 		case i == 0:
-			w.cursor++
+			w.cursor++ // at most wheelLen times in a call
 		case w.cursor > tick && t.wake(&t.slots.at(i).flow) > now:
 			return
 		default:
 			t.due(i, now)
+			budget--
 		}
 	}
 }
