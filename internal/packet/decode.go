@@ -143,7 +143,7 @@ func (d *Decoder) Decode(p *Packet, f FrameInfo) {
 	var l layer
 	switch {
 	case f.Outer.Encap != EncapNone:
-		l = d.datagram(p, &f.Outer)
+		l = d.datagram(p, &c, &f.Outer)
 	case f.Link == LinkEthernet && d.mirrored(p, &c):
 		l = layerEthernet
 	default:

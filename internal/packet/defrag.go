@@ -19,6 +19,30 @@ const (
 	DefragWindows               // new wins if it starts before old and ends after it
 )
 
+// DefragPolicyByName finds a policy by the name that host-os-policy gives it or
+// a system that has it.
+func DefragPolicyByName(name string) (DefragPolicy, bool) {
+	switch name {
+	case "default":
+		return DefragDefault, true
+	case "first", "hpux11", "old-solaris", "macos":
+		return DefragFirst, true
+	case "last":
+		return DefragLast, true
+	case "bsd", "hpux10", "irix":
+		return DefragBSD, true
+	case "bsd-right":
+		return DefragBSDRight, true
+	case "linux", "old-linux":
+		return DefragLinux, true
+	case "solaris":
+		return DefragSolaris, true
+	case "windows", "windows2k3", "vista":
+		return DefragWindows, true
+	}
+	return DefragDefault, false
+}
+
 // DefragConfig bounds a Defrag; zero fields take the default in brackets.
 type DefragConfig struct {
 	Policy DefragPolicy

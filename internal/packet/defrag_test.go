@@ -128,6 +128,20 @@ func TestDefragPolicies(t *testing.T) {
 	}
 }
 
+func TestDefragPolicyByName(t *testing.T) {
+	for name, want := range map[string]DefragPolicy{
+		"default": DefragDefault, "first": DefragFirst, "last": DefragLast, "bsd": DefragBSD,
+		"bsd-right": DefragBSDRight, "linux": DefragLinux, "solaris": DefragSolaris, "vista": DefragWindows,
+	} {
+		if got, ok := DefragPolicyByName(name); got != want || !ok {
+			t.Errorf("%s: want %d, got %d, %v", name, want, got, ok)
+		}
+	}
+	if _, ok := DefragPolicyByName("amiga"); ok {
+		t.Error("amiga: want none")
+	}
+}
+
 func TestDefragDefaultPolicy(t *testing.T) {
 	g := NewDefrag(DefragConfig{})
 	if got := g.policy(&Packet{IPVersion: 4}); got != DefragWindows {

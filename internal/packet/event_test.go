@@ -81,6 +81,8 @@ func TestEvents(t *testing.T) {
 		{"!sll2.pkt_too_small", LinkSLL2, make([]byte, 19)},
 		{"!vlan.header_too_small", 1, ether(etherVLAN, make([]byte, 3))},
 		{"vlan.too_many_layers", 1, ether(etherVLAN, tag(1, etherVLAN, tag(2, etherVLAN, tag(3, etherVLAN, tag(4, etherIPv4, whole)))))},
+		{"vlan.unknown_type", 1, ether(etherVLAN, tag(1, 0x88cc, make([]byte, 8)))},
+		{"vntag.unknown_type", 1, ether(etherVNTag, cat(make([]byte, 4), u16(0x88cc)))},
 		{"!vntag.header_too_small", 1, ether(etherVNTag, make([]byte, 5))},
 		{"!ieee8021ah.header_too_small", 1, ether(etherPBB, make([]byte, 17))},
 		{"!mpls.header_too_small", 1, ether(etherMPLS, make([]byte, 3))},

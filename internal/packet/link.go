@@ -71,7 +71,7 @@ func (d *Decoder) ethernet(p *Packet, c *cursor) layer {
 	t := be.Uint16(c.b[12:])
 	c.skip(ethernetLen)
 	if t >= minEtherType {
-		return d.etherType(p, c, t)
+		return d.etherType(p, c, t, EventEthernetUnknownEtherType)
 	}
 	return d.llc(p, c)
 }
@@ -87,11 +87,12 @@ func (d *Decoder) llc(p *Packet, c *cursor) layer {
 	}
 	t := be.Uint16(b[6:])
 	c.skip(snapLen)
-	return d.etherType(p, c, t)
+	return d.etherType(p, c, t, EventEthernetUnknownEtherType)
 }
 
-// etherType names the layer behind an EtherType; c stands behind the field.
-func (d *Decoder) etherType(p *Packet, c *cursor, t uint16) layer {
+// etherType names the layer behind an EtherType; c stands behind the field,
+// and unknown is the event for a type that is not followed.
+func (d *Decoder) etherType(p *Packet, c *cursor, t uint16, unknown Event) layer {
 	p.EtherType = t
 	switch t {
 	case etherIPv4:
@@ -118,7 +119,7 @@ func (d *Decoder) etherType(p *Packet, c *cursor, t uint16) layer {
 		return layerEthernet
 	}
 	d.Counters.UnknownEtherType++
-	p.Events.Add(EventEthernetUnknownEtherType)
+	p.Events.Add(unknown)
 	return layerEnd
 }
 
@@ -129,7 +130,7 @@ func (d *Decoder) tagged(p *Packet, c *cursor, n int, e Event) layer {
 	}
 	t := be.Uint16(c.b[n-2:])
 	c.skip(n)
-	return d.etherType(p, c, t)
+	return d.etherType(p, c, t, EventVNTagUnknownType)
 }
 
 // pbb passes the service tag of IEEE 802.1ah; a whole Ethernet frame follows
@@ -170,7 +171,7 @@ func (d *Decoder) vlan(p *Packet, c *cursor) layer {
 	if t < minEtherType {
 		return d.llc(p, c)
 	}
-	return d.etherType(p, c, t)
+	return d.etherType(p, c, t, EventVLANUnknownType)
 }
 
 // null reads BSD's four bytes of address family, in either byte order.
@@ -220,7 +221,7 @@ func (d *Decoder) cooked2(p *Packet, c *cursor) layer {
 // Linux's own numbers, of which 4 is 802.2.
 func (d *Decoder) cookedType(p *Packet, c *cursor, t uint16) layer {
 	if t >= minEtherType {
-		return d.etherType(p, c, t)
+		return d.etherType(p, c, t, EventEthernetUnknownEtherType)
 	}
 	if t == 4 {
 		return d.llc(p, c)

@@ -29,19 +29,39 @@ func (d *Decoder) mirrored(p *Packet, c *cursor) bool {
 	if !d.vxlanPorts.has(dst) || b[skimVXLAN]&0x08 == 0 || !ethernetLike(inner) {
 		return false
 	}
-	n := &d.Counters
-	n.Ethernet++
-	n.IPv4++
-	n.UDP++
-	n.VXLAN++
+	d.Counters.Ethernet++
+	d.Counters.IPv4++
+	d.Counters.UDP++
 	m := &p.Mirror
-	m.Encap, m.Depth, m.OuterProto = EncapVXLAN, 1, ProtoUDP
 	m.OuterSrc.set4(b[skimIP+12:])
 	m.OuterDst.set4(b[skimIP+16:])
 	m.OuterSrcPort, m.OuterDstPort = be.Uint16(b[skimUDP:]), dst
-	m.VNI = be.Uint32(b[skimVXLAN+4:]) >> 8
-	m.FirstVNI, m.HasVNI = m.VNI, true
+	d.enterMirrored(p, c, be.Uint32(b[skimVXLAN+4:])>>8, inner)
+	return true
+}
+
+// mirroredDatagram is mirrored for a datagram whose envelope the kernel ate.
+func (d *Decoder) mirroredDatagram(p *Packet, c *cursor, o *Outer) bool {
+	b := c.b
+	if len(b) < vxlanLen || b[0]&0x08 == 0 || !ethernetLike(b[vxlanLen:]) {
+		return false
+	}
+	m := &p.Mirror
+	m.OuterSrc, m.OuterDst = o.Src, o.Dst
+	m.OuterSrcPort, m.OuterDstPort = o.SrcPort, o.DstPort
+	wire := c.wire - vxlanLen
+	d.enterMirrored(p, c, be.Uint32(b[4:])>>8, b[vxlanLen:])
+	c.wire, p.InnerLen = wire, wire
+	return true
+}
+
+// enterMirrored sets what every VXLAN mirror session has in common and stands
+// c before the inner frame.
+func (d *Decoder) enterMirrored(p *Packet, c *cursor, vni uint32, inner []byte) {
+	d.Counters.VXLAN++
+	m := &p.Mirror
+	m.Encap, m.Depth, m.OuterProto = EncapVXLAN, 1, ProtoUDP
+	m.VNI, m.FirstVNI, m.HasVNI = vni, vni, true
 	c.b, c.wire = inner, len(inner)
 	p.setInner(c, LinkEthernet)
-	return true
 }

@@ -45,7 +45,10 @@ func (m *Mirror) setVNI(vni uint32, e Encap) {
 
 // datagram begins the walk at a tunnel header whose outer headers the kernel
 // took off.
-func (d *Decoder) datagram(p *Packet, o *Outer) layer {
+func (d *Decoder) datagram(p *Packet, c *cursor, o *Outer) layer {
+	if o.Encap == EncapVXLAN && d.mirroredDatagram(p, c, o) {
+		return layerEthernet
+	}
 	p.Src, p.Dst, p.SrcPort, p.DstPort = o.Src, o.Dst, o.SrcPort, o.DstPort
 	p.Proto = ProtoUDP
 	p.IPVersion = 6
