@@ -58,6 +58,9 @@ type Descriptor struct {
 	// Probe looks at the first bytes of one direction (TCP: the stream so far,
 	// never more than MaxProbe; UDP: one datagram). It must be cheap and pure.
 	Probe func(d Dir, b []byte) Verdict
+	// Late: the protocol may begin in the middle of another one that has no
+	// parser here (STARTTLS). Its Probe is asked again at later chunks.
+	Late bool
 	// New makes a parser. One parser serves one flow at a time; Reset makes it
 	// ready for the next.
 	New func(*Config) Parser

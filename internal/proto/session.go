@@ -96,12 +96,13 @@ type Session struct {
 	stopped   [2]bool
 	closed    [2]bool
 	datagrams [2]uint8
+	late      int // chunks that late probes may still see
 	upgrade   string
 }
 
 func (s *Session) reset(pl *Pool, udp bool) {
 	*s = Session{
-		Index: -1, pool: pl, udp: udp, order: s.order,
+		Index: -1, pool: pl, udp: udp, order: s.order, late: maxLate,
 		rest: [2][]byte{s.rest[0][:0], s.rest[1][:0]},
 	}
 }
@@ -136,6 +137,31 @@ func (s *Session) Data(d Dir, b []byte) {
 		s.parse(d, b)
 	case !s.Failed[d]:
 		s.probe(d, b)
+	case s.late > 0:
+		s.probeLate(d, b)
+	}
+}
+
+// maxLate is how many chunks of an unknown flow are offered to late probes.
+const maxLate = 64
+
+// probeLate looks for a protocol that begins inside an unknown one: STARTTLS
+// in a protocol without a parser here.
+func (s *Session) probeLate(d Dir, b []byte) {
+	s.late--
+	if s.udp {
+		return
+	}
+	view := b[:min(len(b), MaxProbe)]
+	for _, i := range s.order {
+		desc := s.pool.Registry.Descriptors[i]
+		if !desc.Late || desc.Probe(d, view) != Accept {
+			continue
+		}
+		s.Failed = [2]bool{}
+		s.begin(i)
+		s.feed(d, b)
+		return
 	}
 }
 

@@ -200,6 +200,7 @@ func (p *parser) begin(d proto.Dir, s *side) bool {
 	} else if d == proto.ToClient {
 		p.next = len(p.txs)
 		t.Events.Add(evUnmatched)
+		t.Only = proto.MaskClient
 		t.Progress[proto.ToServer] = progComplete
 	}
 	line, fold := s.line[:0], s.fold[:0]

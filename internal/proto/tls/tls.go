@@ -42,6 +42,7 @@ func Descriptor() *proto.Descriptor {
 		Events:    eventNames(),
 		EVE:       "tls",
 		AppendEVE: appendEVE,
+		Late:      true,
 		Identify:  identify,
 		States: [2][]string{
 			proto.ToServer: {
