@@ -42,6 +42,7 @@ type builder struct {
 	groups    []*group // groups[0] is the payload's
 	cur       *group   // where tests go
 	lastGroup *group   // holds the last content
+	lastIndex int      // its place there
 	vars      []string // byte variables
 
 	lastWasOther bool // the last keyword was no content
@@ -218,18 +219,17 @@ func (b *builder) unknown(o *rule.Option) error {
 func (b *builder) bufferWord(buf *buffer, o *rule.Option) error {
 	if b.c.bufs.sticky[o.Name] == buf && b.c.bufs.modifier[o.Name] != buf {
 		b.cur = b.newGroup(buf)
-		b.lastGroup = nil
 		return nil
 	}
 	from := b.groups[0]
-	if b.lastGroup != from || len(from.ops) == 0 {
+	if b.lastGroup != from {
 		return refuse("no content before it", "write the content first, or use the sticky buffer "+buf.name)
 	}
-	last := from.ops[len(from.ops)-1]
-	from.ops = from.ops[:len(from.ops)-1]
+	last := from.ops[b.lastIndex]
+	from.ops = slices.Delete(from.ops, b.lastIndex, b.lastIndex+1)
 	g := b.groupFor(buf)
 	g.ops = append(g.ops, last)
-	b.lastGroup = g
+	b.lastGroup, b.lastIndex = g, len(g.ops)-1
 	return nil
 }
 
@@ -278,13 +278,21 @@ func (b *builder) addOpTo(g *group, o op) error {
 		return refuse(fmt.Sprintf("more than %d tests on %s", maxOps, g.buf.name), "")
 	}
 	g.ops = append(g.ops, o)
-	b.lastGroup = g
+	if o.kind == opContent {
+		b.lastGroup, b.lastIndex = g, len(g.ops)-1
+	}
 	return nil
 }
 
 func (b *builder) addTransform(t transform) error {
-	if b.cur.buf.kind == bufPayload || len(b.cur.ops) > 0 {
-		return refuse("a transform follows its sticky buffer, before the contents", "")
+	if b.cur.buf.kind == bufPayload {
+		return refuse("no sticky buffer before it", "")
+	}
+	if len(b.cur.ops) > 0 {
+		// The contents so far see the buffer as it was.
+		xf := slices.Clone(b.cur.xf)
+		b.cur = b.newGroup(b.cur.buf)
+		b.cur.xf = xf
 	}
 	b.cur.xf = append(b.cur.xf, t)
 	return nil

@@ -289,7 +289,7 @@ func (x *byteOp) checkWidth(kind opKind) error {
 	if x.base != 0 {
 		high = 23
 	}
-	if kind == opByteJump {
+	if kind == opByteJump || x.base != 0 {
 		low = 0
 	}
 	if x.n.n < low || x.n.n > high {

@@ -34,6 +34,7 @@ func contentKeywords() []keyword {
 		{name: "bsize", parse: parseBsize},
 		{name: "absent", arg: argOptional, parse: parseAbsent},
 		{name: "entropy", parse: parseEntropy},
+		{name: "asn1", parse: parseASN1},
 	}
 }
 
@@ -71,16 +72,13 @@ func (b *builder) addContent(pat []byte, neg bool) error {
 	return b.addOp(n)
 }
 
-// lastContent is the content that modifiers mean.
+// lastContent is the content that modifiers mean: the last one of the rule,
+// whatever stands between.
 func (b *builder) lastContent() (*op, error) {
 	if b.lastGroup == nil {
 		return nil, refuse("no content before it", "a modifier follows the content that it modifies")
 	}
-	o := &b.lastGroup.ops[len(b.lastGroup.ops)-1]
-	if o.kind != opContent {
-		return nil, refuse("no content before it", "a modifier follows the content that it modifies")
-	}
-	return o, nil
+	return &b.lastGroup.ops[b.lastIndex], nil
 }
 
 func onContent(f func(*op)) func(*builder, *rule.Option) error {

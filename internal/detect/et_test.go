@@ -53,6 +53,15 @@ func TestLoadRuleset(t *testing.T) {
 	for _, l := range lines[:min(len(lines), 60)] {
 		t.Log(l)
 	}
+	if os.Getenv("REFUSED") != "" {
+		seen := map[string]bool{}
+		for _, v := range rep.Verdicts {
+			if v.State == Refused && !seen[v.Reason] {
+				seen[v.Reason] = true
+				t.Log(v, v.Rule.Text)
+			}
+		}
+	}
 	runtime.KeepAlive(rs)
 	runtime.KeepAlive(f)
 }

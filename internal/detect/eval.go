@@ -254,6 +254,8 @@ func (c *ctx) other(o *op, pos int) (int, outcome) {
 		return pos, c.base64Decode(o, pos)
 	case opEntropy:
 		return pos, c.entropy(o)
+	case opASN1:
+		return pos, c.asn1(o, pos)
 	}
 	return pos, never
 }
@@ -283,6 +285,9 @@ func (c *ctx) readNumber(o *op, pos int) (v uint64, end int, ok bool) {
 	n := c.amount(x.n)
 	if at < 0 || n < 0 || at+n > len(c.buf) {
 		return 0, 0, false
+	}
+	if x.base != 0 && n == 0 {
+		n = min(len(c.buf)-at, 23) // as far as there are digits
 	}
 	b := c.buf[at : at+n]
 	if x.base != 0 {

@@ -68,7 +68,7 @@ func directions(s *Signature) string {
 // describe lists the tests of a buffer in short.
 func describe(ops []op) string {
 	names := [...]string{"content", "pcre", "isdataat", "byte_test", "byte_jump", "byte_extract",
-		"byte_math", "bsize", "absent", "base64_decode", "entropy"}
+		"byte_math", "bsize", "absent", "base64_decode", "entropy", "asn1"}
 	var out []string
 	for i := range ops {
 		o := &ops[i]

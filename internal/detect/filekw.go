@@ -100,7 +100,6 @@ func otherKeywords() []keyword {
 		no("iprep", "reputation lists are not supported", ""),
 		no("geoip", "no country database", ""),
 		no("dataset", "data sets are not supported", ""), no("datarep", "data sets are not supported", ""),
-		no("asn1", "the asn1 keyword is not supported", ""),
 		no("frame", "frames are not supported", "use the protocol's buffers"),
 		no("config", "rules can't change the configuration", ""),
 		no("app-layer-state", "not supported", "use a hook in the rule's header (http1:request_headers)"),

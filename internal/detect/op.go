@@ -17,6 +17,7 @@ const (
 	opAbsent
 	opBase64
 	opEntropy
+	opASN1
 )
 
 // opFlags say which modifiers an op has.
@@ -72,4 +73,5 @@ type opExtra struct {
 	b64   base64Op
 	vars  []captureVar // pcre
 	ent   entropyOp
+	asn1  asn1Op
 }

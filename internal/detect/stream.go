@@ -108,7 +108,7 @@ func (e *Engine) chunkDue(c *ctx, d Dir, last bool) bool {
 	case n >= e.rs.cfg.ChunkSize, st.trigger, st.closed, last:
 		return true
 	}
-	return c.s == nil || c.s.Proto == nil && d != c.pktDir && len(c.p.Payload) > 0
+	return (c.s == nil || c.s.Proto == nil) && d != c.pktDir && len(c.p.Payload) > 0
 }
 
 // chunkDone files the window as inspected and keeps its end.
