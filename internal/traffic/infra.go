@@ -19,6 +19,10 @@ func benignInfra() []Scenario {
 		{"ldap", "A server asks the directory", Benign, ldap, 3},
 		{"snmp", "The monitor polls SNMP", Benign, snmp, 3},
 		{"syslog", "Servers log over syslog", Benign, syslog, 4},
+		{"imap", "An administrator reads mail", Benign, imap, 2},
+		{"sip", "A telephone registers", Benign, sip, 2},
+		{"rdp", "An administrator opens a Windows desktop", Benign, rdp, 2},
+		{"smb", "A server mounts a file share", Benign, smb, 2},
 		{"ftp", "A partner fetches a file by FTP", Benign, ftp, 1},
 	}
 }

@@ -55,6 +55,7 @@ const (
 	extVersions  = 43
 	extPSKModes  = 45
 	extKeyShare  = 51
+	extQUIC      = 57
 	extRenegInfo = 0xff01
 )
 
@@ -114,11 +115,16 @@ func message(typ byte, body []byte) []byte {
 	return append([]byte{typ, byte(n >> 16), byte(n >> 8), byte(n)}, body...)
 }
 
-// clientHello builds the hello record (RFC 8446 §4.1.2).
+// clientHello builds the record of a hello.
 func (s *Scene) clientHello(t session) []byte {
+	return record(22, 0x0301, s.hello(t, s.bytes(32)))
+}
+
+// hello builds the hello message (RFC 8446 §4.1.2).
+func (s *Scene) hello(t session, sessionID []byte) []byte {
 	b := be.AppendUint16(nil, tls12)
 	b = append(b, s.bytes(32)...)
-	b = v8(b, s.bytes(32))
+	b = v8(b, sessionID)
 	ciphers := t.client.ciphers
 	if t.version < tls13 {
 		ciphers = without13(ciphers)
@@ -131,7 +137,7 @@ func (s *Scene) clientHello(t session) []byte {
 			exts = v16(be.AppendUint16(exts, e), body)
 		}
 	}
-	return record(22, 0x0301, message(1, v16(b, exts)))
+	return message(1, v16(b, exts))
 }
 
 // without13 drops the suites of TLS 1.3.
@@ -174,6 +180,9 @@ func (s *Scene) extension(t session, e uint16) ([]byte, bool) {
 	case extKeyShare:
 		share := v16(be.AppendUint16(nil, 29), s.bytes(32))
 		return v16(nil, share), t.version >= tls13
+	case extQUIC:
+		// RFC 9000 §18.2: idle timeout, datagram size, flow control.
+		return []byte{1, 4, 0x80, 0, 0x75, 0x30, 3, 2, 0x45, 0xc0, 4, 4, 0x80, 0x10, 0, 0, 8, 2, 0x40, 0x64}, true
 	}
 	return nil, true // extSCT, extEMS, extTicket
 }

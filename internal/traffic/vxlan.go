@@ -6,9 +6,6 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 )
 
-// portVXLAN is where mirrors send (RFC 7348 §5).
-const portVXLAN = 4789
-
 // AppendVXLAN appends a VXLAN header (RFC 7348 §5) and the frame: the payload
 // of a mirror's datagram. The VNI has 24 bits.
 func AppendVXLAN(b, frame []byte, vni uint32) []byte {
@@ -63,7 +60,7 @@ type Outer struct {
 // fragment bits, no UDP checksum.
 func (o Outer) AppendMirrored(b, frame []byte) []byte {
 	u := be.AppendUint16(nil, OuterPort(frame))
-	u = be.AppendUint16(u, portVXLAN)
+	u = be.AppendUint16(u, packet.PortVXLAN)
 	u = be.AppendUint16(u, uint16(8+8+len(frame)))
 	u = append(u, 0, 0)
 	u = AppendVXLAN(u, frame, o.VNI)

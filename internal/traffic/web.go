@@ -20,6 +20,8 @@ func benignWeb() []Scenario {
 		{"saas", "Servers call SaaS providers", Benign, saas, 8},
 		{"apt-update", "A server updates its Debian packages", Benign, aptUpdate, 2},
 		{"packages", "A build fetches from PyPI, npm, GitHub and Docker Hub", Benign, packages, 4},
+		{"http3", "The administrator's browser speaks HTTP/3", Benign, http3, 4},
+		{"grpc", "Services call each other over gRPC", Benign, grpc, 5},
 		{"browsing", "An administrator's desktop browses", Benign, browsing, 4},
 	}
 }

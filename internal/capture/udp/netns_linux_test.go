@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mirrorwall/mirrorwall/internal/capture"
+	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/traffic"
 )
 
@@ -56,6 +57,7 @@ func TestReceiveRate(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	before := rig.linkDrops(t)
 	got := make(chan uint64)
 	ctx, stop := context.WithCancel(t.Context())
 	go func() { got <- receiveAll(ctx, src) }()
@@ -64,7 +66,7 @@ func TestReceiveRate(t *testing.T) {
 	stop()
 	received := 1 + <-got
 	c := src.Counters()
-	link := rig.linkDrops(t)
+	link := rig.linkDrops(t) - before
 	t.Logf("sent %d, received %d, dropped by the socket %d, by the link %d; receive buffer %d", sent, received, c.KernelDrops, link, src.ReceiveBuffer())
 	if c.Frames != received || c.Malformed != 0 || c.Truncated != 0 {
 		t.Errorf("counters: received %d, got %+v", received, c)
@@ -117,6 +119,9 @@ func newRig(t *testing.T) *rig {
 	for _, cmd := range []string{
 		"-n " + a + " link add v0 mtu 9001 type veth peer name v1 netns " + b,
 		"-n " + b + " link set v1 mtu 9001",
+		// No link-local addresses: their announcements would be counted too.
+		"-n " + a + " link set v0 addrgenmode none",
+		"-n " + b + " link set v1 addrgenmode none",
 		"-n " + a + " addr add 10.99.0.1/24 dev v0",
 		"-n " + b + " addr add 10.99.0.2/24 dev v1",
 		"-n " + a + " link set v0 up",
@@ -177,7 +182,7 @@ func sender() (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	return fd, unix.Connect(fd, &unix.SockaddrInet4{Port: PortVXLAN, Addr: [4]byte{10, 99, 0, 2}})
+	return fd, unix.Connect(fd, &unix.SockaddrInet4{Port: packet.PortVXLAN, Addr: [4]byte{10, 99, 0, 2}})
 }
 
 // messages is what sendmmsg sends: 64 flows of 512-byte frames.

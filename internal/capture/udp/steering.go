@@ -66,7 +66,7 @@ func geneveToIP() []bpf.Instruction {
 		bpf.LoadIndirect{Off: 8 + 9, Size: 1},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: packet.ProtoUDP, SkipFalse: 5},
 		bpf.LoadIndirect{Off: 8 + 20 + 2, Size: 2},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: PortVXLAN, SkipFalse: 3},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: packet.PortVXLAN, SkipFalse: 3},
 		bpf.TXA{}, // GENEVE 8, IP 20, UDP 8, VXLAN 8, Ethernet 14
 		bpf.ALUOpConstant{Op: bpf.ALUOpAdd, Val: 58},
 		bpf.Jump{Skip: 5},

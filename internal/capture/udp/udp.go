@@ -23,12 +23,6 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 )
 
-// Well-known ports of the encapsulations.
-const (
-	PortVXLAN  = 4789 // RFC 7348 §5
-	PortGENEVE = 6081 // RFC 8926 §3.3
-)
-
 const (
 	defaultAddr = "0.0.0.0:4789"
 	// defaultFrameBytes holds the largest datagram that a 9,001-byte MTU
@@ -255,7 +249,7 @@ func (o Options) encap(port uint16) packet.Encap {
 	switch {
 	case o.Encap != packet.EncapNone:
 		return o.Encap
-	case port == PortGENEVE:
+	case port == packet.PortGENEVE:
 		return packet.EncapGENEVE
 	}
 	return packet.EncapVXLAN
