@@ -35,10 +35,14 @@ type Scratch struct {
 	over   bool // the stack bound was hit
 	memo   bool
 	seen   []uint64 // choice id * (len(b)+1) + position
+	ranges []extent // by choice id: where an open run was last entered
 	slots  []int32
 	stack  []frame
 	result []int
 }
+
+// extent is a stretch of bytes of a run's set.
+type extent struct{ low, high int32 }
 
 // frame is a choice to come back to, or a slot to restore.
 type frame struct {
@@ -82,20 +86,29 @@ func (sc *Scratch) try(start int) outcome {
 	if sc.steps > 0 && !sc.over {
 		return failed
 	}
-	bits := sc.prog.choices * (len(sc.b) + 1)
-	if sc.memo || !sc.prog.pure || bits > maxMemoBits {
+	if sc.memo || !sc.prog.pure || sc.prog.choices*(len(sc.b)+1) > maxMemoBits {
 		sc.Limited++
 		return exhausted
 	}
+	sc.remember()
+	return sc.try(start)
+}
+
+// remember turns the memo on.
+func (sc *Scratch) remember() {
 	sc.memo, sc.over = true, false
 	sc.steps = memoSteps + 64*len(sc.b)
+	bits := sc.prog.choices * (len(sc.b) + 1)
 	if need := bits/64 + 1; cap(sc.seen) < need {
 		sc.seen = make([]uint64, need)
 	} else {
 		sc.seen = sc.seen[:need]
 		clear(sc.seen)
 	}
-	return sc.try(start)
+	sc.ranges = sc.ranges[:0]
+	for range sc.prog.choices {
+		sc.ranges = append(sc.ranges, extent{low: 1})
+	}
 }
 
 // attempt runs the program at start and returns the match's end, or -1.
@@ -159,6 +172,9 @@ func (sc *Scratch) forward(pc, pos int) (int, int) {
 			}
 			pos += n
 		case cSplit:
+			if sc.memo && sc.known(in, pos) {
+				return 0, pos
+			}
 			sc.push(fSplit, pc-1, pos, 0)
 			pc = int(in.x)
 		case cJump:
@@ -281,7 +297,10 @@ func (sc *Scratch) run(in *inst, pc, pos int) (int, int) {
 		most = min(most, pos+int(in.high))
 	}
 	least := pos + int(in.low)
-	if least > len(sc.b) {
+	if sc.memo && in.high == unlimited {
+		most = sc.fresh(in, pos)
+	}
+	if least > most {
 		return 0, pos
 	}
 	stop := most
@@ -298,7 +317,37 @@ func (sc *Scratch) run(in *inst, pc, pos int) (int, int) {
 	case in.mode == greedy && end > least:
 		sc.push(fMore, pc-1, end, least)
 	}
+	if sc.memo && sc.known(in, end) {
+		return 0, pos
+	}
 	return pc, end
+}
+
+// fresh returns where an open run that is entered at pos need stop at most:
+// where no earlier entry of it stopped or still will. Without it the memo
+// would leave a quadratic search: a run over n bytes entered at each of them.
+//
+// Like the memo itself, leaving the rest to the earlier entry may find another
+// match from the same start than the order of choices asks for, never one too
+// many or too few.
+func (sc *Scratch) fresh(in *inst, pos int) (most int) {
+	r := &sc.ranges[in.id]
+	low, high := int(r.low), int(r.high)
+	if pos >= low && pos <= high {
+		return -1
+	}
+	if pos < low && low <= high {
+		end := scan(sc.b[:low], pos, in.set)
+		sc.steps -= (end - pos) >> 4
+		if end == low {
+			r.low = int32(pos)
+			return min(low+int(in.low)-1, high)
+		}
+	}
+	end := scan(sc.b, pos, in.set)
+	sc.steps -= (end - pos) >> 4
+	*r = extent{int32(pos), int32(end)}
+	return end
 }
 
 // scan returns the end of the bytes of s from pos.
@@ -374,7 +423,7 @@ func (sc *Scratch) backtrack() (pc, pos int) {
 }
 
 // resume takes the choice f, which is the top of the stack. pc 0 means that
-// there was nothing left to try, or that the memo knows it to fail.
+// there is nothing left to try.
 func (sc *Scratch) resume(f *frame) (pc, pos int) {
 	in := &sc.prog.code[f.pc]
 	pos = int(f.a)
@@ -388,12 +437,7 @@ func (sc *Scratch) resume(f *frame) (pc, pos int) {
 	kind, count := f.kind, int(f.b)
 	at := int(f.pc)
 	sc.stack = sc.stack[:len(sc.stack)-1]
-	switch kind {
-	case fSplit:
-		if sc.known(in, pos) {
-			return 0, 0
-		}
-	case fLoop:
+	if kind == fLoop {
 		sc.set(in.x, count+1)
 		pc = at + 1
 	}
@@ -413,7 +457,7 @@ func (sc *Scratch) giveBack(f *frame, in *inst) (pc, pos int) {
 	if pos <= int(f.b) {
 		sc.stack = sc.stack[:len(sc.stack)-1]
 	}
-	if pos < int(f.b) || sc.known(in, pos) {
+	if pos < int(f.b) || sc.memo && sc.known(in, pos) {
 		return 0, 0
 	}
 	return pc, pos
@@ -437,18 +481,15 @@ func (sc *Scratch) takeMore(f *frame, in *inst) (pc, pos int) {
 	}
 	sc.steps -= (pos - int(f.a)) >> 4
 	f.a = int32(pos)
-	if sc.known(in, pos) {
+	if sc.memo && sc.known(in, pos) {
 		return 0, 0
 	}
 	return pc, pos
 }
 
-// known reports whether the choice at in has failed at pos before, and notes
-// that it is being tried.
+// known reports whether the search was at this choice and position before,
+// and notes that it is now. Of a run, it is the position of its end.
 func (sc *Scratch) known(in *inst, pos int) bool {
-	if !sc.memo {
-		return false
-	}
 	bit := int(in.id)*(len(sc.b)+1) + pos
 	was := sc.seen[bit>>6]>>(bit&63)&1 != 0
 	sc.seen[bit>>6] |= 1 << (bit & 63)

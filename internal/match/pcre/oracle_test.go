@@ -115,6 +115,9 @@ func TestOracles(t *testing.T) {
 					if s != start || e != end {
 						t.Fatalf("%s in %q: want %d-%d, got %d-%d", expr, in, start, end, s, e)
 					}
+					if ms, _, mok := memoFind(re, []byte(in), &sc); re.prog.pure && (mok != found || found && ms != s) {
+						t.Fatalf("%s in %q with the memo: want %d %v, got %d %v", expr, in, s, found, ms, mok)
+					}
 					if found {
 						matches++
 					}
