@@ -21,9 +21,11 @@ type Counters struct {
 	VXLAN, GENEVE, ERSPAN, Teredo uint64 // tunnels peeled
 	IPv4InIPv4, IPv4InIPv6        uint64
 	IPv6InIPv4, IPv6InIPv6        uint64
-	TunnelOpaque                  uint64 // tunnel header with no frame behind it: kept as the outer packet
-	TunnelTooDeep                 uint64 // tunnel left alone at depth 4
-	Events                        [NumEvents]uint64
+	// TunnelOpaque counts tunnel headers with no frame behind them, which stay
+	// ordinary packets; TunnelTooDeep those left alone at depth 4.
+	TunnelOpaque, TunnelTooDeep uint64
+
+	Events [NumEvents]uint64
 }
 
 // count adds up the rare facts of a finished packet.

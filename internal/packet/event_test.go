@@ -2,6 +2,7 @@ package packet
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -41,23 +42,26 @@ func patch(b []byte, i int, v byte) []byte {
 	return b
 }
 
-// TestEvents names, for each event of the decoder, a frame that raises it.
-// "!" marks those after which nothing of the packet may be trusted.
-func TestEvents(t *testing.T) {
-	e4 := func(b []byte) []byte { return ether(etherIPv4, b) }
-	e6 := func(b []byte) []byte { return ether(etherIPv6, b) }
-	v4 := func(proto uint8, b []byte) []byte { return e4(ip4(addrA, addrB, proto, b)) }
-	v6 := func(nh uint8, b []byte) []byte { return e6(ip6(nh, b)) }
-	opt4 := func(o ...byte) []byte { return e4(ip4opt(addrA, addrB, ProtoESP, 1, 0, o, make([]byte, 8))) }
-	gre := func(f, proto uint16, b ...byte) []byte { return v4(ProtoGRE, cat(u16(f, proto), b)) }
-	tcpOpt := func(o ...byte) []byte { return v4(ProtoTCP, tcp4(ACK, o, nil)) }
-	icmp := func(typ, code byte, b ...byte) []byte {
-		return v4(ProtoICMP, cat([]byte{typ, code, 0, 0, 0, 0, 0, 0}, b))
-	}
-	icmp6 := func(typ, code byte, b ...byte) []byte {
-		return v6(ProtoICMPv6, cat([]byte{typ, code, 0, 0, 0, 0, 0, 0}, b))
-	}
-	ext := func(o ...byte) []byte { return cat([]byte{nhNone, byte((len(o) - 6) / 8)}, o) }
+// eventCase is a frame and the event that it raises. "!" marks those after
+// which nothing of the packet may be trusted.
+type eventCase struct {
+	event string
+	link  LinkType
+	frame []byte
+}
+
+func e4(b []byte) []byte                      { return ether(etherIPv4, b) }
+func e6(b []byte) []byte                      { return ether(etherIPv6, b) }
+func v4(proto uint8, b []byte) []byte         { return e4(ip4(addrA, addrB, proto, b)) }
+func v6(nh uint8, b []byte) []byte            { return e6(ip6(nh, b)) }
+func greTo(f, proto uint16, b ...byte) []byte { return v4(ProtoGRE, cat(u16(f, proto), b)) }
+
+// ext is an IPv6 options header, the last of its packet.
+func ext(o ...byte) []byte { return cat([]byte{nhNone, byte((len(o) - 6) / 8)}, o) }
+
+// linkEvents are those of the link layers.
+func linkEvents() []eventCase {
+	whole := ip4(addrA, addrB, ProtoESP, make([]byte, 8))
 	pppoe := func(typ uint16, code byte, b ...byte) []byte {
 		return ether(typ, cat([]byte{0x11, code, 0, 1}, u16(uint16(len(b))), b))
 	}
@@ -65,13 +69,7 @@ func TestEvents(t *testing.T) {
 	arp := func(i int, v byte) []byte {
 		return ether(etherARP, patch(cat(u16(1, etherIPv4), []byte{6, 4}, u16(1), make([]byte, 20)), i, v))
 	}
-	whole := ip4(addrA, addrB, ProtoESP, make([]byte, 8))
-	fh := []byte{nhNone, 0, 0, 0, 0, 0, 0, 1}
-	for _, tc := range []struct {
-		event string
-		link  LinkType
-		frame []byte
-	}{
+	return []eventCase{
 		{"!ethernet.pkt_too_small", 1, make([]byte, 13)},
 		{"ethernet.unknown_ethertype", 1, ether(0x88cc, make([]byte, 46))},
 		{"!ipraw.invalid_ip_version", LinkRaw, make([]byte, 40)},
@@ -107,6 +105,16 @@ func TestEvents(t *testing.T) {
 		{"!arp.invalid_protocol_size", 1, arp(5, 16)},
 		{"!arp.unsupported_opcode", 1, arp(7, 99)},
 		{"!arp.invalid_pkt", 1, ether(etherARP, cat(u16(1, etherIPv4), make([]byte, 10)))},
+		{"!too_many_layers", 1, ether(etherMPLS, make([]byte, 4*(maxLabels+1)))},
+	}
+}
+
+// ipEvents are those of IP headers.
+func ipEvents() []eventCase {
+	whole := ip4(addrA, addrB, ProtoESP, make([]byte, 8))
+	opt4 := func(o ...byte) []byte { return e4(ip4opt(addrA, addrB, ProtoESP, 1, 0, o, make([]byte, 8))) }
+	fh := []byte{nhNone, 0, 0, 0, 0, 0, 0, 1}
+	return []eventCase{
 		{"!ipv4.pkt_too_small", 1, e4(make([]byte, 19))},
 		{"!ipv4.wrong_ip_version", 1, e4(patch(whole, 0, 0x55))},
 		{"!ipv4.hlen_too_small", 1, e4(patch(whole, 0, 0x44))},
@@ -146,6 +154,19 @@ func TestEvents(t *testing.T) {
 		{"!ipv6.ipv4_in_ipv6_wrong_version", 1, v6(ProtoIPIP, make([]byte, 20))},
 		{"!ipv6.ipv6_in_ipv6_too_small", 1, v6(ProtoIPv6, make([]byte, 39))},
 		{"!ipv6.ipv6_in_ipv6_wrong_version", 1, v6(ProtoIPv6, make([]byte, 40))},
+	}
+}
+
+// transportEvents are those of transport headers.
+func transportEvents() []eventCase {
+	tcpOpt := func(o ...byte) []byte { return v4(ProtoTCP, tcp4(ACK, o, nil)) }
+	icmp := func(typ, code byte, b ...byte) []byte {
+		return v4(ProtoICMP, cat([]byte{typ, code, 0, 0, 0, 0, 0, 0}, b))
+	}
+	icmp6 := func(typ, code byte, b ...byte) []byte {
+		return v6(ProtoICMPv6, cat([]byte{typ, code, 0, 0, 0, 0, 0, 0}, b))
+	}
+	return []eventCase{
 		{"!icmpv4.pkt_too_small", 1, v4(ProtoICMP, make([]byte, 7))},
 		{"icmpv4.unknown_type", 1, icmp(99, 0)},
 		{"icmpv4.unknown_code", 1, icmp(8, 1)},
@@ -168,34 +189,41 @@ func TestEvents(t *testing.T) {
 		{"!udp.len_invalid", 1, v4(ProtoUDP, []byte{0, 1, 0, 2, 0, 7, 0, 0})},
 		{"!sctp.pkt_too_small", 1, v4(ProtoSCTP, make([]byte, 11))},
 		{"!esp.pkt_too_small", 1, v4(ProtoESP, make([]byte, 7))},
+	}
+}
+
+// tunnelEvents are those of tunnel headers.
+func tunnelEvents() []eventCase {
+	return []eventCase{
 		{"!gre.pkt_too_small", 1, v4(ProtoGRE, make([]byte, 3))},
-		{"!gre.wrong_version", 1, gre(2, etherIPv4)},
-		{"!gre.version0_recur", 1, gre(greRecur, etherIPv4)},
-		{"!gre.version0_flags", 1, gre(0x80, etherIPv4)},
-		{"!gre.version0_hdr_too_big", 1, gre(greKey, etherIPv4)},
-		{"!gre.version0_malformed_sre_hdr", 1, gre(greRouting, etherIPv4, 0, 0, 0, 0, 0, 1, 0, 9)},
-		{"!gre.version1_chksum", 1, gre(greChecksum|1, etherPPP)},
-		{"!gre.version1_route", 1, gre(greRouting|1, etherPPP)},
-		{"!gre.version1_ssr", 1, gre(greStrict|1, etherPPP)},
-		{"!gre.version1_recur", 1, gre(greRecur|1, etherPPP)},
-		{"!gre.version1_flags", 1, gre(8|1, etherPPP)},
-		{"!gre.version1_no_key", 1, gre(1, etherPPP)},
-		{"!gre.version1_wrong_protocol", 1, gre(greKey|1, etherIPv4)},
-		{"!gre.version1_hdr_too_big", 1, gre(greKey|1, etherPPP)},
-		{"!erspan.header_too_small", 1, gre(greSequence, etherERSPAN, make([]byte, 11)...)},
-		{"!erspan.unsupported_version", 1, gre(greSequence, etherERSPAN, make([]byte, 12)...)},
+		{"!gre.wrong_version", 1, greTo(2, etherIPv4)},
+		{"!gre.version0_recur", 1, greTo(greRecur, etherIPv4)},
+		{"!gre.version0_flags", 1, greTo(0x80, etherIPv4)},
+		{"!gre.version0_hdr_too_big", 1, greTo(greKey, etherIPv4)},
+		{"!gre.version0_malformed_sre_hdr", 1, greTo(greRouting, etherIPv4, 0, 0, 0, 0, 0, 1, 0, 9)},
+		{"!gre.version1_chksum", 1, greTo(greChecksum|1, etherPPP)},
+		{"!gre.version1_route", 1, greTo(greRouting|1, etherPPP)},
+		{"!gre.version1_ssr", 1, greTo(greStrict|1, etherPPP)},
+		{"!gre.version1_recur", 1, greTo(greRecur|1, etherPPP)},
+		{"!gre.version1_flags", 1, greTo(8|1, etherPPP)},
+		{"!gre.version1_no_key", 1, greTo(1, etherPPP)},
+		{"!gre.version1_wrong_protocol", 1, greTo(greKey|1, etherIPv4)},
+		{"!gre.version1_hdr_too_big", 1, greTo(greKey|1, etherPPP)},
+		{"!erspan.header_too_small", 1, greTo(greSequence, etherERSPAN, make([]byte, 11)...)},
+		{"!erspan.unsupported_version", 1, greTo(greSequence, etherERSPAN, make([]byte, 12)...)},
 		{"vxlan.unknown_payload_type", 1, vxlanFrame(1, ether(0x1234, make([]byte, 40)))},
 		{"geneve.unknown_payload_type", 1, outerUDP(PortGENEVE, cat(u16(0, 0x1234), make([]byte, 44)))},
-		{"!too_many_layers", 1, ether(etherMPLS, make([]byte, 4*(maxLabels+1)))},
-	} {
+	}
+}
+
+// TestEvents has, for each event of the decoder, a frame that raises it.
+func TestEvents(t *testing.T) {
+	for _, tc := range slices.Concat(linkEvents(), ipEvents(), transportEvents(), tunnelEvents()) {
 		t.Run(tc.event, func(t *testing.T) {
-			name, invalid := tc.event, false
-			if name[0] == '!' {
-				name, invalid = name[1:], true
-			}
+			name, invalid := strings.CutPrefix(tc.event, "!")
 			e, ok := EventByName(name)
 			if !ok {
-				t.Fatalf("no event of that name")
+				t.Fatal("no event of that name")
 			}
 			p := decodeLink(tc.link, tc.frame)
 			if !p.Events.Has(e) || p.Has(FlagInvalid) != invalid {

@@ -3,6 +3,11 @@ package packet
 // Decoder events. Each constant is Suricata's decode-event of the same words;
 // eventNames holds the exact spelling. Their numbers are not stable between
 // releases and are never written anywhere.
+//
+// Some are known so that rules with them load, but never raised: those of
+// layers that are not decoded (chdlc, dce, nsh, afpacket), and those whose
+// condition cannot come about here: ipv4.opt_invalid, ipv6.exthdr_dupl_eh,
+// tcp.invalid_optlen, udp.hlen_invalid, erspan.too_many_vlan_layers.
 const (
 	EventIPv4PktTooSmall Event = iota
 	EventIPv4HLenTooSmall

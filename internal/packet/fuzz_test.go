@@ -24,6 +24,8 @@ func seeds(f *testing.F) {
 		f.Add(uint16(LinkEthernet), uint16(0), b)
 		f.Add(uint16(LinkEthernet), uint16(50), b[:len(b)-4])
 	}
+	f.Add(uint16(0xff00|EncapVXLAN), uint16(0), cat(vxlanHeader(5), tcpFrame(20)))
+	f.Add(uint16(0xff00|EncapGENEVE), uint16(9), geneve(etherIPv4, 0, awsOptions(), v4))
 	f.Add(uint16(LinkPPP), uint16(0), cat([]byte{0xff, 3, 0, 0x21}, v4))
 	f.Add(uint16(LinkRaw), uint16(0), v6)
 	f.Add(uint16(LinkSLL), uint16(0), cat(make([]byte, 14), u16(etherIPv4), v4))
@@ -67,7 +69,11 @@ func FuzzDecode(f *testing.F) {
 	cfg.VerifyChecksums = true
 	d, p, u := NewDecoder(cfg), new(Packet), NewDup()
 	f.Fuzz(func(t *testing.T, link, more uint16, frame []byte) {
-		d.Decode(p, FrameInfo{Data: frame, WireLen: len(frame) + int(more), Link: LinkType(link)})
+		in := FrameInfo{Data: frame, WireLen: len(frame) + int(more), Link: LinkType(link)}
+		if link > 0xff00 { // a datagram whose envelope the kernel ate
+			in.Outer = Outer{Encap: Encap(link & 3), Src: AddrFrom4(outerA), Dst: AddrFrom4(outerB), DstPort: 4789}
+		}
+		d.Decode(p, in)
 		checkPacket(t, p, frame)
 		p.L3SumValid()
 		p.L4SumValid()

@@ -18,7 +18,16 @@ func awsOptions() []byte {
 		u16(0x0108, 0x0301), make([]byte, 4))
 }
 
-func TestTunnels(t *testing.T) {
+// tunnelCase is a frame in a tunnel and what is to be known of the tunnel.
+type tunnelCase struct {
+	name  string
+	frame []byte
+	want  Mirror
+	proto uint8
+	vlan  uint16
+}
+
+func tunnelCases() []tunnelCase {
 	tcp := tcpFrame(4)
 	inner4, inner6 := tcp[ethernetLen:], udp6("hello")
 	gre := func(f, proto uint16, b ...[]byte) []byte {
@@ -38,13 +47,7 @@ func TestTunnels(t *testing.T) {
 	vx := func(vni uint32, b []byte) []byte {
 		return ip4(addrA, addrB, ProtoUDP, udpTo(PortVXLAN, cat(vxlanHeader(vni), b)))
 	}
-	for _, tc := range []struct {
-		name  string
-		frame []byte
-		want  Mirror
-		proto uint8
-		vlan  uint16
-	}{
+	return []tunnelCase{
 		{"vxlan", vxlanFrame(0xabcdef, tcp), mk(udp, EncapVXLAN, 17, 4789, 1, 0xabcdef), ProtoTCP, 0},
 		{"vxlan reserved bits", patch(vxlanFrame(5, tcp), skimVXLAN, 0xff), mk(udp, EncapVXLAN, 17, 4789, 1, 5), ProtoTCP, 0},
 		{"vxlan in vlan", ether(etherVLAN, tag(9, etherIPv4, vxlanFrame(5, tcp)[ethernetLen:])), mk(udp, EncapVXLAN, 17, 4789, 1, 5), ProtoTCP, 0},
@@ -75,7 +78,11 @@ func TestTunnels(t *testing.T) {
 		{"6in6", ether(etherIPv6, ip6(ProtoIPv6, inner6)), mk(six, EncapIPIP, 41, 0, 1), ProtoUDP, 0},
 		{"teredo", outerUDP(PortTeredo, inner6), mk(udp, EncapIPIP, 17, 3544, 1), ProtoUDP, 0},
 		{"teredo with authentication and origin", outerUDP(PortTeredo, cat([]byte{0, 1, 0, 0}, make([]byte, 9), make([]byte, 8), inner6)), mk(udp, EncapIPIP, 17, 3544, 1), ProtoUDP, 0},
-	} {
+	}
+}
+
+func TestTunnels(t *testing.T) {
+	for _, tc := range tunnelCases() {
 		t.Run(tc.name, func(t *testing.T) {
 			p := decode(tc.frame)
 			if diff := cmp.Diff(tc.want, p.Mirror); diff != "" {
