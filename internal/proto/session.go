@@ -259,6 +259,7 @@ func (s *Session) probe(d Dir, b []byte) {
 		return
 	}
 	s.fail(d)
+	s.probeLate(d, b)
 }
 
 func (s *Session) fail(d Dir) {
