@@ -24,8 +24,8 @@ func seeds(f *testing.F) {
 		f.Add(uint16(LinkEthernet), uint16(0), b)
 		f.Add(uint16(LinkEthernet), uint16(50), b[:len(b)-4])
 	}
-	f.Add(uint16(0xff00|EncapVXLAN), uint16(0), cat(vxlanHeader(5), tcpFrame(20)))
-	f.Add(uint16(0xff00|EncapGENEVE), uint16(9), geneve(etherIPv4, 0, awsOptions(), v4))
+	f.Add(0xff00|uint16(EncapVXLAN), uint16(0), cat(vxlanHeader(5), tcpFrame(20)))
+	f.Add(0xff00|uint16(EncapGENEVE), uint16(9), geneve(etherIPv4, 0, awsOptions(), v4))
 	f.Add(uint16(LinkPPP), uint16(0), cat([]byte{0xff, 3, 0, 0x21}, v4))
 	f.Add(uint16(LinkRaw), uint16(0), v6)
 	f.Add(uint16(LinkSLL), uint16(0), cat(make([]byte, 14), u16(etherIPv4), v4))
