@@ -182,16 +182,17 @@ func mining(s *Scene) {
 	from := host(2, 16)
 	s.ask(from, "pool.minexmr.example", typeA, 0, answer{typeA, 60, villain().AsSlice()})
 	c := s.TCP(s.client(from), at(villain(), 3333))
-	c.Client([]byte(`{"id":1,"method":"mining.subscribe","params":["xmrig/6.22.2"]}` + "\n"))
+	// Spaced as cpuminer's JSON library does it.
+	c.Client([]byte(`{"id": 1, "method": "mining.subscribe", "params": ["cpuminer/2.5.1"]}` + "\n"))
 	c.Server(fmt.Appendf(nil, `{"id":1,"result":[[["mining.set_difficulty","b4b6"],["mining.notify","ae68"]],"%s",4],"error":null}`+"\n", s.letters(8, hexDigits)))
-	c.Client(fmt.Appendf(nil, `{"id":2,"method":"mining.authorize","params":["4%s.web","x"]}`+"\n", s.letters(94, alnum)))
+	c.Client(fmt.Appendf(nil, `{"id": 2, "method": "mining.authorize", "params": ["4%s.web", "x"]}`+"\n", s.letters(94, alnum)))
 	c.Server([]byte(`{"id":2,"result":true,"error":null}` + "\n"))
 	for i := range 6 {
 		c.Server(fmt.Appendf(nil, `{"id":null,"method":"mining.notify","params":["%x","%s","%s","",[],"20000000","1b0404cb","%s",true]}`+"\n",
 			i, s.letters(64, hexDigits), s.letters(64, hexDigits), s.letters(8, hexDigits)))
 		c.Wait(4 * time.Second)
-		c.Client(fmt.Appendf(nil, `{"id":%d,"method":"mining.submit","params":["web","%x","00000001","%s","%s"]}`+"\n",
-			4+i, i, s.letters(8, hexDigits), s.letters(8, hexDigits)))
+		c.Client(fmt.Appendf(nil, `{"method": "mining.submit", "params": ["web", "%x", "00000001", "%s", "%s"], "id":%d}`+"\n",
+			i, s.letters(8, hexDigits), s.letters(8, hexDigits), 4+i))
 		c.Server(fmt.Appendf(nil, `{"id":%d,"result":true,"error":null}`+"\n", 4+i))
 	}
 	c.Close()

@@ -24,7 +24,7 @@ func imap(s *Scene) {
 
 // sip is a registration without authentication (RFC 3261 §10).
 func sip(s *Scene) {
-	phone := host(5, 30+s.rng.IntN(9))
+	phone := host(5, 15) // a telephone on the administrator's desktop
 	branch, tag, call := s.letters(10, alnum), s.letters(8, hexDigits), s.letters(16, hexDigits)
 	common := fmt.Sprintf("Via: SIP/2.0/UDP %v:5060;branch=z9hG4bK%s\r\nFrom: <sip:120@pbx.internal>;tag=%s\r\n", phone, branch, tag)
 	id := fmt.Sprintf("Call-ID: %s@%v\r\nCSeq: 1 REGISTER\r\nContact: <sip:120@%v:5060>\r\n", call, phone, phone)

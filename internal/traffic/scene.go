@@ -89,29 +89,24 @@ func pick[T any](s *Scene, of ...T) T { return of[s.rng.IntN(len(of))] }
 type link struct {
 	sc  *Scene
 	end [2]netip.AddrPort // by packet.Dir of what they send: client, server
-	eni netip.Addr
+	own packet.Dir        // what the mirrored interface sends
+	eni netip.Addr        // its primary address
 	rtt time.Duration
 	t   int64
 	dir packet.Dir // who sent last
 }
 
-// link decides which end is mirrored: the server when it is ours, else the
-// client.
 func (s *Scene) link(client, server netip.AddrPort) link {
+	c, v := client.Addr(), server.Addr()
 	l := link{sc: s, end: [2]netip.AddrPort{client, server}, t: s.now, rtt: 400 * time.Microsecond}
-	l.eni = client.Addr()
-	if ours(server.Addr()) {
-		l.eni = server.Addr()
+	l.eni = mirrored(c, v)
+	if ours(v) && v != resolver() {
+		l.own = packet.ToClient
 	}
-	if !ours(client.Addr()) || !ours(server.Addr()) {
+	if !ours(c) || !ours(v) {
 		l.rtt = time.Duration(8+s.rng.IntN(40)) * time.Millisecond
 	}
 	return l
-}
-
-// ours reports whether a host is in the VPC.
-func ours(a netip.Addr) bool {
-	return a.Is4() && a.As4()[0] == 10 || a.Is6() && a.As16()[5] == 0x20
 }
 
 // turn moves the clock to the next frame of dir: a peer's answer takes a round
@@ -120,7 +115,7 @@ func (l *link) turn(dir packet.Dir) {
 	step := int64(5_000 + l.sc.rng.IntN(40_000))
 	switch {
 	case dir == l.dir:
-	case l.end[dir].Addr() == l.eni:
+	case dir == l.own:
 		step += int64(100_000 + l.sc.rng.IntN(900_000))
 	default:
 		step += int64(l.rtt)
@@ -133,7 +128,7 @@ func (l *link) turn(dir packet.Dir) {
 func (l *link) put(dir packet.Dir, proto uint8, l4 []byte) {
 	src, dst := l.end[dir].Addr(), l.end[dir.Opposite()].Addr()
 	sm, dm, ttl := eniMAC(l.eni), routerMAC(), uint8(64)
-	if src != l.eni {
+	if dir != l.own {
 		sm, dm = dm, sm
 		ttl = 63
 		if !ours(src) {

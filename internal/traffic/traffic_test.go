@@ -50,6 +50,10 @@ func checkFrames(t *testing.T, fs []Frame) {
 	if len(fs) < 2 {
 		t.Fatalf("%d frames", len(fs))
 	}
+	known := map[netip.Addr]bool{}
+	for _, h := range Fleet() {
+		known[h.Addr] = true
+	}
 	last := start().UnixNano()
 	for i, f := range fs {
 		s := decode(t, f)
@@ -60,7 +64,10 @@ func checkFrames(t *testing.T, fs []Frame) {
 		if len(f.Data) > 1514 {
 			t.Errorf("frame %d: %d bytes", i, len(f.Data))
 		}
-		out, in := s.src.Addr() == f.ENI, s.dst.Addr() == f.ENI
+		if !known[f.ENI] {
+			t.Errorf("frame %d: interface %v is not in the fleet", i, f.ENI)
+		}
+		out, in := isOn(s.src.Addr(), f.ENI), isOn(s.dst.Addr(), f.ENI)
 		if out == in || out && s.srcMAC != eniMAC(f.ENI) || in && s.dstMAC != eniMAC(f.ENI) {
 			t.Errorf("frame %d: %v > %v (%x > %x) is not as %v sees it", i, s.src, s.dst, s.srcMAC, s.dstMAC, f.ENI)
 		}
@@ -71,6 +78,11 @@ func checkFrames(t *testing.T, fs []Frame) {
 		}
 	}
 	streams(t, fs)
+}
+
+// isOn reports whether a belongs to the interface of a primary address.
+func isOn(a, eni netip.Addr) bool {
+	return a == eni || a.Is6() && ours(a) && eni == host(1, 11)
 }
 
 func documented(a netip.Addr) bool {
@@ -98,7 +110,7 @@ func TestDeterminism(t *testing.T) {
 func TestConv(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, to := range []netip.AddrPort{
-		netip.MustParseAddrPort("10.1.2.3:80"), netip.MustParseAddrPort("[2001:db8:20::1]:80"),
+		at(host(1, 12), 80), at(hostIPv6(), 80),
 	} {
 		s := NewScene(3, start())
 		from := netip.MustParseAddrPort("203.0.113.5:4000")
@@ -128,10 +140,10 @@ func TestConv(t *testing.T) {
 
 func TestUDP(t *testing.T) {
 	s := NewScene(1, start())
-	u := s.UDP(netip.MustParseAddrPort("10.0.0.1:5000"), netip.MustParseAddrPort("10.0.0.2:53"))
+	u := s.UDP(at(host(1, 11), 5000), at(host(3, 11), 53))
 	u.Client([]byte("question"))
 	u.Server([]byte("odd"))
-	s.Ping(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), 2)
+	s.Ping(host(1, 11), host(3, 11), 2)
 	fs := s.Frames()
 	checkFrames(t, fs)
 	if len(fs) != 6 {
@@ -215,6 +227,40 @@ func TestVXLAN(t *testing.T) {
 	}
 	for n := range 80 {
 		OuterPort(fs[0].Data[:min(n, len(fs[0].Data))]) // short frames have a port too
+	}
+}
+
+// TestOuterDNS: Amazon DNS answers from another outer port than it is asked.
+func TestOuterDNS(t *testing.T) {
+	s := NewScene(1, start())
+	for range 8 {
+		s.resolve(host(1, 11), "www.example.com")
+	}
+	questions := map[uint16]bool{}
+	for i, f := range s.Frames() {
+		if p := OuterPort(f.Data); i%2 == 0 {
+			questions[p] = true
+		} else if p != 0xff80 {
+			t.Errorf("answer %d comes from port %d", i, p)
+		}
+	}
+	if len(questions) < 4 {
+		t.Errorf("8 questions come from %d ports", len(questions))
+	}
+}
+
+func TestFleet(t *testing.T) {
+	seen := map[any]bool{}
+	for _, h := range Fleet() {
+		for _, id := range []any{h.Name, h.Addr, h.ENI, h.Instance, h.VNI} {
+			if seen[id] {
+				t.Errorf("%v: twice", id)
+			}
+			seen[id] = true
+		}
+		if len(h.ENI) != 21 || len(h.Instance) != 19 || h.VNI >= 1<<24 {
+			t.Errorf("identifiers: %+v", h)
+		}
 	}
 }
 

@@ -15,7 +15,8 @@ func AppendVXLAN(b, frame []byte, vni uint32) []byte {
 
 // OuterPort is the source port that AWS gives the datagram of a frame: 0xFF80
 // and seven bits of a hash that is the same in both directions. The hash
-// itself is not published; this is one that behaves alike.
+// itself is not published; this is one that behaves alike, down to the answers
+// of Amazon DNS, which come with a hash of 0 and so part from their questions.
 func OuterPort(frame []byte) uint16 {
 	const offset = 14
 	if len(frame) < offset+20 {
@@ -28,6 +29,9 @@ func OuterPort(frame []byte) uint16 {
 	switch {
 	case ip[0]>>4 == 4:
 		proto = ip[9]
+		if netip.AddrFrom4([4]byte(ip[12:])) == resolver() {
+			return 0xff80
+		}
 		acc = be.Uint32(ip[12:]) ^ be.Uint32(ip[16:])
 		l4 = ip[min(int(ip[0]&15)*4, len(ip)):]
 		if be.Uint16(ip[6:])&0x3fff != 0 {

@@ -64,7 +64,7 @@ func shopHTTP(s *Scene) {
 
 func shopIPv6(s *Scene) {
 	from := netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 0x77, 15: byte(1 + s.rng.IntN(200))})
-	to := netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 0x20, 7: 1, 15: 0x11})
+	to := hostIPv6()
 	s.Ping(from, to, 1)
 	c := s.TCP(s.client(from), at(to, 80))
 	c.exchange(request{path: "/", host: "shop.example.com", agent: uaSafari},
