@@ -101,6 +101,7 @@ const (
 	layerMPLS
 	layerVLAN
 	layerPPPoE
+	layerARP
 	layerIPv4
 	layerIPv6
 	layerTransport
@@ -189,6 +190,9 @@ func (d *Decoder) rareLayer(p *Packet, c *cursor, l layer) layer {
 		return d.pppoe(p, c)
 	case layerMPLS:
 		return d.mpls(p, c)
+	case layerARP:
+		p.EtherType = etherARP
+		return d.arp(p, c)
 	case layerVXLAN:
 		return d.vxlan(p, c)
 	case layerGENEVE:
@@ -223,7 +227,8 @@ func short(p *Packet, c *cursor, n int, e Event) layer {
 // type. Of a packet that came through a tunnel of Ethernet frames it is the IP
 // packet, link type raw, as in Suricata. The bytes are borrowed like p.Inner.
 func (p *Packet) EVEPacket() ([]byte, LinkType) {
-	if p.Mirror.Depth > 0 && p.InnerLink == LinkEthernet && p.IPVersion != 0 {
+	tagged := p.InnerLink == LinkEthernet || p.InnerLink == linkPrivate
+	if p.Mirror.Depth > 0 && tagged && p.IPVersion != 0 {
 		return p.l3, LinkRaw
 	}
 	return p.Inner, p.InnerLink

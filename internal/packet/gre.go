@@ -132,9 +132,11 @@ func (d *Decoder) greInner(p *Packet, c *cursor, proto uint16, hl int, seq bool)
 	case etherPPP:
 		return d.greTo(p, c, hl, layerPPP, LinkPPP)
 	case etherVLAN:
-		return d.greTo(p, c, hl, layerVLAN, LinkEthernet)
+		return d.greTo(p, c, hl, layerVLAN, linkPrivate)
 	case etherMPLS, etherMPLSMC:
-		return d.greTo(p, c, hl, layerMPLS, LinkEthernet)
+		return d.greTo(p, c, hl, layerMPLS, linkPrivate)
+	case etherARP:
+		return d.greTo(p, c, hl, layerARP, linkPrivate)
 	}
 	return d.opaque()
 }

@@ -27,7 +27,8 @@ const (
 
 const (
 	ethernetLen = 14
-	linkRaw2    = LinkType(14) // raw IP by OpenBSD's number
+	linkRaw2    = LinkType(14)  // raw IP by OpenBSD's number
+	linkPrivate = LinkType(147) // LINKTYPE_USER0: a tag or ARP right behind GRE
 	sllLen      = 16
 	sll2Len     = 20
 )

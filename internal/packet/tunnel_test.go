@@ -65,6 +65,7 @@ func tunnelCases() []tunnelCase {
 		{"gre source route", gre(greRouting, etherIPv4, make([]byte, 4), []byte{8, 0, 0, 4, 1, 2, 3, 4, 0, 0, 0, 0}, inner4), mk(outer, EncapGRE, 47, 0, 1), ProtoTCP, 0},
 		{"gre bridging", gre(0, etherTEB, tcp), mk(outer, EncapGRE, 47, 0, 1), ProtoTCP, 0},
 		{"gre vlan", gre(0, etherVLAN, tag(4, etherIPv4, inner4)), mk(outer, EncapGRE, 47, 0, 1), ProtoTCP, 4},
+		{"gre arp", gre(0, etherARP, u16(1, etherIPv4), []byte{6, 4}, u16(1), make([]byte, 20)), mk(outer, EncapGRE, 47, 0, 1), 0, 0},
 		{"gre mpls", gre(0, etherMPLS, u32(77<<12|0x100), inner4), mk(outer, EncapGRE, 47, 0, 1), ProtoTCP, 0},
 		{"gre ppp", gre(0, etherPPP, []byte{0x21}, inner4), mk(outer, EncapGRE, 47, 0, 1), ProtoTCP, 0},
 		{"pptp", gre(greKey|greSequence|greAck|1, etherPPP, make([]byte, 12), []byte{0xff, 3, 0, 0x21}, inner4), mk(outer, EncapGRE, 47, 0, 1), ProtoTCP, 0},
