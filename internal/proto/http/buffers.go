@@ -201,7 +201,7 @@ func (t *tx) buffer(id uint8, d proto.Dir, m *message) []byte {
 		return t.hostName
 	case bHostRaw:
 		if h := t.target.host.of(m.raw); len(h) > 0 {
-			return h
+			return parseAuthority(h).host
 		}
 		return m.value(hHost)
 	case bHeaderReq, bHeaderRes:

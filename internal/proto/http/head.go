@@ -21,6 +21,12 @@ func (p *parser) headBytes(d proto.Dir, s *side, b []byte) int {
 		m.raw = m.raw[:len(m.raw)-rest]
 		return n - rest
 	}
+	if s.state == stLine && s.pos > 0 {
+		// Nothing before the start line is kept.
+		m.raw = append(m.raw[:0], m.raw[s.pos:]...)
+		s.scan -= s.pos
+		s.pos = 0
+	}
 	if d == proto.ToClient && s.state == stLine && len(m.raw)-s.pos > headBlock && !looksStatus(m.raw[s.pos:]) {
 		p.plainBody(s, m, m.raw[s.pos:])
 		return n

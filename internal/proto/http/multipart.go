@@ -131,10 +131,10 @@ func (m *multipart) step(t *tx, b []byte) int {
 
 // content passes on the bytes before the next boundary.
 func (m *multipart) content(t *tx, b []byte) int {
-	i := bytes.Index(b, m.delim)
+	i := m.find(b)
 	if i < 0 {
-		// Keep what may begin a boundary, and the CR before it.
-		n := len(b) - len(m.delim)
+		// Keep what may begin a boundary: CR, the delimiter, two bytes more.
+		n := len(b) - len(m.delim) - 2
 		if n <= 0 {
 			return 0
 		}
@@ -149,6 +149,31 @@ func (m *multipart) content(t *tx, b []byte) int {
 	m.closePart(t, m.pos+uint64(len(data)), false)
 	m.state = partDelim
 	return i + len(m.delim)
+}
+
+// find returns where the next boundary begins, -1 when there is none yet. The
+// delimiter must be followed by the line's end, blanks or "--"; otherwise it is
+// the start of a longer word.
+func (m *multipart) find(b []byte) int {
+	for from := 0; ; {
+		i := bytes.Index(b[from:], m.delim)
+		if i < 0 {
+			return -1
+		}
+		i += from
+		rest := b[i+len(m.delim):]
+		switch {
+		case len(rest) == 0:
+			return -1
+		case isSpace(rest[0]):
+			return i
+		case rest[0] == '-' && len(rest) == 1:
+			return -1
+		case rest[0] == '-' && rest[1] == '-':
+			return i
+		}
+		from = i + 1
+	}
 }
 
 func (m *multipart) emit(b []byte) {

@@ -86,6 +86,10 @@ func (m *message) start(proto.Dir) []byte {
 	if !ok {
 		return b
 	}
+	if m.line.end == 0 {
+		m.cache[cStart] = b
+		return b
+	}
 	b = append(b, m.line.of(m.raw)...)
 	b = append(b, "\r\n"...)
 	b = append(b, m.all()...)

@@ -150,7 +150,7 @@ func (p *parser) endRequestHead(s *side, next state) {
 // headersKnown notes that the header block of direction d is whole.
 func (t *tx) headersKnown(d proto.Dir) {
 	t.advance(d, progHeaders)
-	if d == proto.ToServer && t.hostName == nil {
+	if d == proto.ToServer {
 		t.findHost()
 	}
 }

@@ -25,9 +25,10 @@ func (p *parser) statusLine(s *side, m *message, l span) bool {
 	if len(rest) > 0 && (rest[0] == 'H' || rest[0] == 'h' || len(line) <= 2) {
 		return false // junk before the status line
 	}
-	t.code = -1
-	p.plainBody(s, m, l.of(m.raw))
-	return true
+	// Browsers show the line; a status line may still follow it.
+	m.body.begin(t, proto.ToClient)
+	m.body.add(t, proto.ToClient, l.of(m.raw), l.end-l.off)
+	return false
 }
 
 // looksStatus reports whether browsers take line for a status line: blanks,
@@ -37,7 +38,8 @@ func looksStatus(line []byte) bool {
 	return len(line) >= 4 && equalFold(line[:4], "http")
 }
 
-// plainBody takes a response without a head: HTTP/0.9, or junk.
+// plainBody takes a response without a head (HTTP/0.9) once its first line is
+// too long to be anything else.
 func (p *parser) plainBody(s *side, m *message, line []byte) {
 	t := s.cur
 	t.advance(proto.ToClient, progHeaders)
@@ -122,6 +124,7 @@ func (p *parser) responseHeaders(s *side, m *message) {
 			t.Events.Add(evByteranges)
 		}
 	}
+	m.body.begun = false // what came before the status line was not coded
 	m.body.begin(t, proto.ToClient)
 	if s.eat {
 		s.line = append(s.line[:0], byte(s.state))
