@@ -207,33 +207,35 @@ func (c *Certificate) extensionList(b []byte) bool {
 		if !ok {
 			return false
 		}
-		if string(id) == "\x55\x1d\x11" && !c.altNames(v) {
-			return false
+		if string(id) == "\x55\x1d\x11" {
+			c.altNames(v)
 		}
 	}
 	return true
 }
 
-// altNames reads GeneralNames (RFC 5280 §4.2.1.6) behind the critical flag.
-func (c *Certificate) altNames(b []byte) bool {
+// altNames reads GeneralNames (RFC 5280 §4.2.1.6) behind the critical flag, as
+// far as they can be read: an extension's content is its own affair.
+func (c *Certificate) altNames(b []byte) {
 	if _, rest, ok := asn1.Expect(b, asn1.Boolean); ok {
 		b = rest
 	}
 	b, _, ok := asn1.Expect(b, asn1.OctetString)
 	if !ok {
-		return false
+		return
 	}
 	if b, _, ok = asn1.Expect(b, asn1.Sequence); !ok {
-		return false
+		return
 	}
 	for len(b) > 0 && len(c.ends) < MaxNames {
 		var e asn1.Element
-		if e, b, ok = asn1.Next(b); !ok || e.Class != asn1.Context {
-			return false
+		if e, b, ok = asn1.Next(b); !ok {
+			return
 		}
-		c.altName(&e)
+		if e.Class == asn1.Context {
+			c.altName(&e)
+		}
 	}
-	return true
 }
 
 // altName keeps mail addresses [1], DNS names [2], URIs [6] and addresses [7];
