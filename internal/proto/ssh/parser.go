@@ -58,12 +58,19 @@ type parser struct {
 	live  bool
 	freed bool
 	sides [2]side
+	// plain: HASSH is switched off, and the record does not wait for it.
+	plain bool
 }
 
 var _ proto.Parser = (*parser)(nil)
 
-func newParser(*proto.Config) proto.Parser {
+// newParser knows Suricata's setting app-layer.protocols.ssh.hassh; unlike
+// there, fingerprints are made unless it says no.
+func newParser(c *proto.Config) proto.Parser {
 	p := &parser{}
+	if c.Set != nil {
+		p.plain = c.Set("app-layer.protocols.ssh.hassh") == "no"
+	}
 	p.list[0] = &p.tx
 	return p
 }
@@ -158,6 +165,7 @@ func (p *parser) line(d proto.Dir, s *side, line []byte, ended bool) {
 func (p *parser) bannerDone(d proto.Dir, s *side) {
 	s.stage = atHeader
 	p.tx.advance(d, bannerDone)
+	p.logWhenDone()
 	if p.tx.one() && p.tx.known(1-d) {
 		p.secret(d)
 		p.secret(1 - d)
@@ -175,7 +183,11 @@ func (p *parser) secret(d proto.Dir) {
 // the flow is over, so that both fingerprints are in it.
 func (p *parser) logWhenDone() {
 	t := &p.tx
-	if t.Progress[0] >= kexinitDone && t.Progress[1] >= kexinitDone && (t.known(0) || t.known(1)) {
+	enough := uint8(kexinitDone)
+	if p.plain {
+		enough = bannerDone
+	}
+	if t.Progress[0] >= enough && t.Progress[1] >= enough && (t.known(0) || t.known(1)) {
 		t.LogReady |= proto.LogTx
 	}
 }
@@ -195,7 +207,7 @@ func (p *parser) header(d proto.Dir, s *side, b []byte) int {
 		return n
 	}
 	s.code, s.left = s.hdr[5], int(size-2)
-	s.keep = s.code == msgKexinit && len(p.tx.sides[d].hassh) == 0
+	s.keep = s.code == msgKexinit && len(p.tx.sides[d].hassh) == 0 && !p.plain
 	if s.keep && size > maxKex {
 		p.tx.Events.Add(evLongKexRecord)
 		s.keep = false

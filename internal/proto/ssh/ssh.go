@@ -199,3 +199,12 @@ func Software(t proto.Tx, d proto.Dir) []byte {
 	}
 	return nil
 }
+
+// HASSH is the fingerprint of the side that sends in direction d, 32 hex
+// digits; empty before its KEXINIT.
+func HASSH(t proto.Tx, d proto.Dir) []byte {
+	if t, ok := t.(*tx); ok {
+		return t.sides[d].hassh
+	}
+	return nil
+}

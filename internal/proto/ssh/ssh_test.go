@@ -120,6 +120,23 @@ func TestHASSH(t *testing.T) {
 	}
 }
 
+// TestPlain: without HASSH the record waits for the banners only.
+func TestPlain(t *testing.T) {
+	for _, set := range []string{"no", "yes", ""} {
+		p := newParser(&proto.Config{Set: func(string) string { return set }}).(*parser)
+		for i, s := range cases()[0].Script[:4] {
+			p.Data(s.Dir, s.Bytes)
+			want := i >= 1 && set == "no" || i >= 3
+			if got := p.tx.LogReady != 0; got != want {
+				t.Errorf("hassh %q: segment %d: ready %v", set, i, got)
+			}
+		}
+		if got := len(HASSH(&p.tx, proto.ToClient)) > 0; got != (set != "no") {
+			t.Errorf("hassh %q: made %v", set, got)
+		}
+	}
+}
+
 func TestProbe(t *testing.T) {
 	tests := []struct {
 		in   string

@@ -59,36 +59,47 @@ func Descriptor() *proto.Descriptor {
 
 // probe accepts a record of a plausible version and length, of a type that
 // begins a conversation or, for flows picked up in the middle, of application
-// data; and the SSLv2 hello that old clients begin with.
+// data; and the SSLv2 hello that old clients begin with. Empty handshake
+// records in front hide nothing.
 func probe(d proto.Dir, b []byte) proto.Verdict {
-	if len(b) == 0 {
-		return proto.NeedMore
-	}
-	if b[0]&0x80 != 0 {
+	if len(b) > 0 && b[0]&0x80 != 0 {
 		return probeSSLv2(d, b)
 	}
-	if b[0] < recordCCS || b[0] > recordData {
-		return proto.Reject
+	for {
+		n, v := probeHeader(b)
+		if v != proto.Accept {
+			return v
+		}
+		switch b[0] {
+		case recordHandshake:
+			if n > 0 {
+				return probeHandshake(d, b[recordHeader:])
+			}
+			b = b[recordHeader:]
+			continue
+		case recordCCS:
+			return verdict(n == 1)
+		case recordAlert:
+			return verdict(n == 2 || n >= 16)
+		}
+		return verdict(n >= 16)
 	}
-	if len(b) > 1 && b[1] != 3 || len(b) > 2 && b[2] > 4 {
-		return proto.Reject
+}
+
+// probeHeader looks at a record header and returns the record's length.
+func probeHeader(b []byte) (n int, v proto.Verdict) {
+	switch {
+	case len(b) == 0:
+		return 0, proto.NeedMore
+	case b[0] < recordCCS || b[0] > recordData,
+		len(b) > 1 && b[1] != 3,
+		len(b) > 2 && b[2] > 4:
+		return 0, proto.Reject
+	case len(b) < recordHeader:
+		return 0, proto.NeedMore
 	}
-	if len(b) < recordHeader {
-		return proto.NeedMore
-	}
-	n := int(b[3])<<8 | int(b[4])
-	if n == 0 || n > maxRecord {
-		return proto.Reject
-	}
-	switch b[0] {
-	case recordHandshake:
-		return probeHandshake(d, b[recordHeader:])
-	case recordCCS:
-		return verdict(n == 1)
-	case recordAlert:
-		return verdict(n == 2 || n >= 16)
-	}
-	return verdict(n >= 16)
+	n = int(b[3])<<8 | int(b[4])
+	return n, verdict(n <= maxRecord)
 }
 
 func verdict(ok bool) proto.Verdict {

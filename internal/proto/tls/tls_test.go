@@ -2,6 +2,7 @@ package tls
 
 import (
 	"testing"
+	"time"
 
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/proto/prototest"
@@ -52,6 +53,9 @@ func TestProbe(t *testing.T) {
 		{"five bytes", proto.ToServer, hello[:5], proto.NeedMore},
 		{"six bytes", proto.ToServer, hello[:6], proto.Accept},
 		{"one byte", proto.ToServer, hello[:1], proto.NeedMore},
+		{"empty records", proto.ToServer, append(rec(22, 0x0301), hello...), proto.Accept},
+		{"empty record", proto.ToServer, rec(22, 0x0301), proto.NeedMore},
+		{"long record", proto.ToServer, []byte{22, 3, 1, 0xff, 0xff, 1}, proto.Reject},
 		{"wrong way", proto.ToClient, hello, proto.Reject},
 		{"alert", proto.ToClient, rec(21, 0x0303, 2, 40), proto.Accept},
 		{"odd alert", proto.ToClient, rec(21, 0x0303, 2, 40, 1), proto.Reject},
@@ -119,6 +123,28 @@ func TestGap(t *testing.T) {
 	p.Data(proto.ToClient, flight[:50])
 	if p.Gap(proto.ToClient, len(flight)) {
 		t.Error("a gap over the record's end keeps the direction")
+	}
+}
+
+// TestLinear feeds one long message byte by byte: eight times the bytes take
+// about eight times as long, where quadratic work would take 64.
+func TestLinear(t *testing.T) {
+	play := func(n int) time.Duration {
+		stream := splitRecords(msg(11, vec24(vec24(make([]byte, n)...)...)...), 7)
+		best := time.Hour
+		for range 5 {
+			p := newParser(&proto.Config{})
+			start := time.Now()
+			for i := range stream {
+				p.Data(proto.ToClient, stream[i:i+1])
+			}
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	short, long := play(7<<10), play(56<<10)
+	if long > 30*short {
+		t.Errorf("%v for 7 KiB, %v for 56 KiB", short, long)
 	}
 }
 
