@@ -279,9 +279,15 @@ func (s *Session) begin(i int) {
 	} else {
 		s.Parser = s.Proto.New(s.pool.cfg)
 	}
+	if p, ok := s.Parser.(transportUser); ok {
+		p.SetTransport(s.udp)
+	}
 	s.need = [2]int{}
 	s.Dirty = true
 }
+
+// transportUser is a parser that frames its messages by transport.
+type transportUser interface{ SetTransport(udp bool) }
 
 // found starts the parser and gives it what was held back, the client's bytes
 // first: they were sent first in every protocol but those with a banner, whose

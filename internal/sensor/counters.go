@@ -46,7 +46,7 @@ func (w *Worker) Snapshot() []record.Stat {
 		{Name: "tcp.overlap", Value: fl.Overlaps},
 		{Name: "tcp.overlap_diff_data", Value: fl.OverlapsDiffer},
 		{Name: "tcp.reassembly_gap", Value: fl.Gaps},
-		{Name: "tcp.segment_memcap_drop", Value: fl.SegmentDrops + fl.MemcapDrops},
+		{Name: "tcp.segment_memcap_drop", Value: fl.MemcapDrops},
 		{Name: "tcp.invalid_checksum", Value: fl.ChecksumDrops},
 		{Name: "tcp.reassembly_memuse", Value: fl.MemoryInUse},
 		{Name: "detect.alert", Value: w.C.Alerts},
@@ -66,7 +66,7 @@ func (w *Worker) Losses() []Loss {
 	fl := w.table.Counters()
 	return []Loss{
 		{"flow_evicted", "flows ended early: flow table full", fl.Evicted},
-		{"segment_bound", "TCP segments dropped: a stream's buffer was full", fl.SegmentDrops},
+		{"stream_bound", "TCP streams read past a hole because their buffer was full", fl.LimitHits},
 		{"segment_memory", "TCP segments dropped: reassembly memory was full", fl.MemcapDrops},
 		{"stream_gap", "holes in TCP streams: packets that the mirror never showed", fl.Gaps},
 		{"stream_depth", "TCP directions followed no further than the depth limit", fl.DepthReached},

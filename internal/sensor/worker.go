@@ -130,8 +130,9 @@ func (w *Worker) Frame(f *capture.Frame) {
 
 // fragment keeps p until its datagram is whole and then runs that.
 func (w *Worker) fragment(p *packet.Packet) {
+	whole := w.defrag.Add(p) // sets events on p
 	w.packet(p)
-	if w.defrag.Add(p) {
+	if whole {
 		w.dec.DecodeReassembled(p, w.defrag)
 		w.packet(p)
 	}
