@@ -57,6 +57,9 @@ func Descriptor() *proto.Descriptor {
 	}
 }
 
+// maxProbeEmpty bounds the empty records that the probe looks behind.
+const maxProbeEmpty = 8
+
 // probe accepts a record of a plausible version and length, of a type that
 // begins a conversation or, for flows picked up in the middle, of application
 // data; and the SSLv2 hello that old clients begin with. Empty handshake
@@ -65,7 +68,7 @@ func probe(d proto.Dir, b []byte) proto.Verdict {
 	if len(b) > 0 && b[0]&0x80 != 0 {
 		return probeSSLv2(d, b)
 	}
-	for {
+	for range maxProbeEmpty {
 		n, v := probeHeader(b)
 		if v != proto.Accept {
 			return v
@@ -84,6 +87,7 @@ func probe(d proto.Dir, b []byte) proto.Verdict {
 		}
 		return verdict(n >= 16)
 	}
+	return proto.Reject
 }
 
 // probeHeader looks at a record header and returns the record's length.

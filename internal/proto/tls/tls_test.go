@@ -1,6 +1,7 @@
 package tls
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -55,6 +56,7 @@ func TestProbe(t *testing.T) {
 		{"one byte", proto.ToServer, hello[:1], proto.NeedMore},
 		{"empty records", proto.ToServer, append(rec(22, 0x0301), hello...), proto.Accept},
 		{"empty record", proto.ToServer, rec(22, 0x0301), proto.NeedMore},
+		{"only empty records", proto.ToServer, bytes.Repeat(rec(22, 0x0301), 9), proto.Reject},
 		{"long record", proto.ToServer, []byte{22, 3, 1, 0xff, 0xff, 1}, proto.Reject},
 		{"wrong way", proto.ToClient, hello, proto.Reject},
 		{"alert", proto.ToClient, rec(21, 0x0303, 2, 40), proto.Accept},
