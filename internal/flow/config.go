@@ -123,6 +123,7 @@ func (c Config) withDefaults() Config {
 	set(&c.MaxSegments, d.MaxSegments)
 	set(&c.MaxStreamBytes, d.MaxStreamBytes)
 	set(&c.ReassemblyMemory, d.ReassemblyMemory)
+	c.MaxStreamBytes = min(c.MaxStreamBytes, 1<<30)
 	c.Policies = slices.Clone(c.Policies)
 	slices.SortStableFunc(c.Policies, func(a, b PrefixPolicy) int {
 		return b.Prefix.Bits() - a.Prefix.Bits()

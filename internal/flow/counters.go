@@ -28,7 +28,7 @@ type Counters struct {
 	Gaps            uint64
 	GapBytes        uint64
 	DepthReached    uint64 // directions that went past Config.Depth
-	SegmentDrops    uint64 // segments dropped: MaxSegments or MaxStreamBytes
+	LimitHits       uint64 // deliveries forced by MaxSegments or MaxStreamBytes
 	MemcapDrops     uint64 // segments dropped: ReassemblyMemory
 	MemoryInUse     uint64 // gauge: bytes of reassembly buffers held
 	UnackedForced   uint64 // deliveries forced by UnackedLimit

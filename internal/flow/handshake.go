@@ -15,10 +15,7 @@ func (t *Table) synFrom(f *Flow, p *packet.Packet, d Dir) {
 	s, tcp := f.TCP, &p.TCP
 	h := &s.half[d]
 	t.discard(h)
-	h.begin(tcp.Seq, t.policyOf(&p.Dst))
-	h.flags |= halfSeen | halfSYN
-	h.window = uint32(tcp.Window)
-	h.offer(tcp.WScale, tcp.HasWScale)
+	h.take(offerOf(p), t.policyOf(&p.Dst))
 	h.stamp(p)
 	if p.PayloadLen == 0 {
 		return
@@ -49,9 +46,11 @@ func hasFastOpen(o []byte) bool {
 	return false
 }
 
-// stamp keeps p's timestamp for the check of later ones (RFC 7323 §5).
+// stamp keeps p's timestamp for the check of later ones. Only a segment at the
+// left edge of the window counts, so that reordering does no harm (RFC 7323
+// §4.3).
 func (h *half) stamp(p *packet.Packet) {
-	if p.TCP.HasTS && (!h.has(halfTS) || !seqLess(p.TCP.TSVal, h.tsVal)) {
+	if p.TCP.HasTS && !seqLess(h.acked, p.TCP.Seq) && (!h.has(halfTS) || !seqLess(p.TCP.TSVal, h.tsVal)) {
 		h.tsVal = p.TCP.TSVal
 		h.flags |= halfTS
 	}
@@ -153,13 +152,22 @@ func (t *Table) synackFirst(f *Flow, p *packet.Packet) {
 	t.advance(f, ToServer)
 }
 
-// offer notes the window scale of a SYN.
-func (h *half) offer(wscale uint8, ok bool) {
-	h.flags &^= halfScale
-	if ok {
+// offerOf reads a SYN or SYN/ACK.
+func offerOf(p *packet.Packet) offer {
+	return offer{
+		isn: p.TCP.Seq, window: uint32(p.TCP.Window),
+		wscale: p.TCP.WScale, hasWScale: p.TCP.HasWScale,
+	}
+}
+
+// take resets h to a sender that has sent only the SYN o.
+func (h *half) take(o offer, policy Policy) {
+	h.begin(o.isn, policy)
+	h.flags = halfSeen | halfSYN
+	h.window, h.wscale = o.window, o.wscale
+	if o.hasWScale {
 		h.flags |= halfScale
 	}
-	h.wscale = wscale
 }
 
 // negotiate settles window scaling: it counts only if both SYNs carried it
@@ -249,7 +257,6 @@ func (t *Table) missedSYNACK(f *Flow, p *packet.Packet) {
 	v.wscale, v.edge = assumedScale, v.next+farAway
 	c.edge = p.TCP.Ack + farAway
 	t.pickUp(f)
-	t.n.Sessions--
 	t.enter(f, TCPEstablished)
 	t.transfer(f, p, ToClient)
 }

@@ -18,7 +18,7 @@ func (t *Table) payload(f *Flow, p *packet.Packet, d Dir) {
 	if p.TCP.Flags&packet.SYN != 0 {
 		seq++
 	}
-	if h.has(halfFIN) && seqLess(h.finSeq, seq+uint32(n)) {
+	if h.finAcked() && seqLess(h.finSeq, seq+uint32(n)) {
 		n = max(0, int(int32(h.finSeq-seq)))
 		data = data[:min(len(data), n)]
 	}
@@ -122,7 +122,7 @@ func (t *Table) insert(f *Flow, d Dir, seq uint32, data []byte) {
 	}
 	if int(h.count) >= t.cfg.MaxSegments || int(h.bytes)+len(data) > t.cfg.MaxStreamBytes {
 		t.event(f, EventReassemblyInsertLimit)
-		t.n.UnackedForced++
+		t.n.LimitHits++
 		t.drain(f, d)
 		if off < h.app {
 			return
@@ -255,10 +255,15 @@ func (t *Table) advance(f *Flow, d Dir) {
 			t.drain(f, d)
 		}
 	}
-	if h.has(halfFIN) && h.head == 0 && h.base == h.finSeq {
+	if h.head == 0 && (h.finAcked() || now && h.has(halfFIN) && h.base == h.finSeq) {
+		t.trailingGap(f, d)
 		t.close(f, d)
 	}
 }
+
+// finAcked reports whether the receiver took the FIN: until then it may be a
+// forged one.
+func (h *half) finAcked() bool { return h.has(halfFIN) && seqLess(h.finSeq, h.acked) }
 
 // drain delivers all that is buffered; holes become gaps.
 func (t *Table) drain(f *Flow, d Dir) {
@@ -308,7 +313,7 @@ func (t *Table) hand(f *Flow, d Dir, b []byte, end uint64) {
 		t.data(f, d, b[:n])
 		b = b[n+1:]
 		h.app, h.base = h.app+1, h.base+1
-		if t.cfg.Urgent == UrgentGap {
+		if t.cfg.Urgent == UrgentGap && !h.has(halfClosed) {
 			t.sink.Gap(f, d, 1)
 		} else {
 			h.eaten++
@@ -325,7 +330,9 @@ func (t *Table) data(f *Flow, d Dir, b []byte) {
 	off := h.app - h.eaten
 	h.app += uint64(len(b))
 	h.base += uint32(len(b))
-	t.sink.Data(f, d, b, off)
+	if !h.has(halfClosed) {
+		t.sink.Data(f, d, b, off)
+	}
 }
 
 // gap gives up the bytes up to offset end.
@@ -337,10 +344,13 @@ func (t *Table) gap(f *Flow, d Dir, end uint64) {
 	t.n.Gaps++
 	t.n.GapBytes += n
 	t.event(f, EventReassemblySeqGap)
-	t.sink.Gap(f, d, int(n))
+	if !h.has(halfClosed) {
+		t.sink.Gap(f, d, int(n))
+	}
 }
 
-// close tells the sink once that d sends no more.
+// close tells the sink, once, that d sends no more; whatever still comes in d
+// stays here.
 func (t *Table) close(f *Flow, d Dir) {
 	h := &f.TCP.half[d]
 	if !h.has(halfClosed) {

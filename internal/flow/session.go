@@ -71,13 +71,15 @@ func (t *Table) refuse(f *Flow, e Event) {
 }
 
 // reused reports whether SYN p starts a new session on the tuple of s (RFC 9293
-// §3.6.1 allows it from time-wait on).
+// §3.6.1 allows it from time-wait on; a mirror may have lost the last FIN).
 func (s *Stream) reused(p *packet.Packet, d Dir) bool {
 	switch s.State {
-	case TCPLastACK, TCPTimeWait, TCPClosed:
-		return !s.half[d].has(halfSYN) || p.TCP.Seq != s.half[d].isn
+	case TCPNone:
+		return true
+	case TCPSYNSent, TCPSYNRecv, TCPEstablished:
+		return false
 	}
-	return s.Flags&StreamIgnored != 0
+	return !s.half[d].has(halfSYN) || p.TCP.Seq != s.half[d].isn
 }
 
 // fromServer guesses, for a session that is picked up without SYN, whether its
@@ -121,6 +123,7 @@ func (t *Table) opening(f *Flow, p *packet.Packet, d Dir) {
 		t.synFrom(f, p, d)
 		t.enter(f, TCPSYNSent)
 	case flags == packet.SYN|packet.ACK && (t.cfg.Midstream || t.cfg.AsyncOneSide):
+		t.n.Sessions++
 		t.pickUp(f)
 		t.synackStart(f, p, d)
 	case !t.cfg.Midstream:
@@ -131,6 +134,7 @@ func (t *Table) opening(f *Flow, p *packet.Packet, d Dir) {
 	case flags&packet.FIN != 0 && p.PayloadLen == 0:
 		t.refuse(f, EventFINButNoSession)
 	case flags&packet.ACK != 0:
+		t.n.Sessions++
 		t.pickUp(f)
 		t.midstream(f, p, d)
 	}
@@ -146,7 +150,6 @@ func (t *Table) ignore(s *Stream) {
 func (t *Table) pickUp(f *Flow) {
 	f.TCP.Flags |= StreamMidstream
 	f.Flags |= FlagMidstream
-	t.n.Sessions++
 	t.n.Midstream++
 }
 

@@ -56,6 +56,8 @@ const (
 	StreamRST
 	// StreamRSTSuspect: the session went on after a reset.
 	StreamRSTSuspect
+	// StreamSYNAgain: the client began anew; the server has not agreed yet.
+	StreamSYNAgain
 )
 
 // Stream is the TCP part of a flow: session state and both directions'
@@ -71,11 +73,11 @@ type Stream struct {
 	syns      uint8 // SYNs that differed from the first
 
 	half  [2]half
-	other synack // the last SYN/ACK that differed
+	other offer // the last SYN or SYN/ACK that differed
 }
 
-// synack is what a SYN/ACK says about its sender.
-type synack struct {
+// offer is what a SYN says about its sender.
+type offer struct {
 	isn, window uint32
 	wscale      uint8
 	hasWScale   bool

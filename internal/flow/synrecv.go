@@ -31,9 +31,9 @@ func (t *Table) synOnSYNRecv(f *Flow, p *packet.Packet, d Dir) {
 	case s.Flags&StreamSYNACKStart != 0 && p.TCP.Seq == s.half[d].isn:
 		// The capture showed SYN and SYN/ACK in the wrong order.
 		h := &s.half[d]
-		h.flags |= halfSeen | halfSYN
-		h.window = uint32(p.TCP.Window)
-		h.offer(p.TCP.WScale, p.TCP.HasWScale)
+		t.discard(h)
+		h.take(offerOf(p), h.policy)
+		h.edge = h.next + s.half[ToClient].window
 		h.stamp(p)
 		t.negotiate(s)
 		s.Flags &^= StreamAsync
@@ -61,7 +61,7 @@ func (t *Table) synackAgain(f *Flow, p *packet.Packet, d Dir) {
 			t.refuse(f, Event3WHSSYNACKFlood)
 			return
 		}
-		s.other = synack{isn: tcp.Seq, window: uint32(tcp.Window), wscale: tcp.WScale, hasWScale: tcp.HasWScale}
+		s.other = offerOf(p)
 	}
 }
 
@@ -90,10 +90,7 @@ func (t *Table) takeOther(f *Flow, p *packet.Packet) {
 	s := f.TCP
 	c, v := &s.half[ToServer], &s.half[ToClient]
 	t.discard(v)
-	v.begin(s.other.isn, t.policyOf(&p.Src))
-	v.flags |= halfSeen | halfSYN
-	v.window = s.other.window
-	v.offer(s.other.wscale, s.other.hasWScale)
+	v.take(s.other, t.policyOf(&p.Src))
 	t.negotiate(s)
 	c.edge = seqMax(c.edge, c.acked+v.window)
 }

@@ -21,6 +21,11 @@ type Table struct {
 	rand  uint32 // state of the segment trees' priorities
 	steps uint64 // tree and list steps taken, for tests of boundedness
 
+	// A SYN that find has taken from a flow it ended, for the flow that make
+	// begins with the SYN/ACK.
+	syn      offer
+	renewing bool
+
 	n Counters
 }
 
@@ -106,12 +111,33 @@ func (t *Table) find(p *packet.Packet, e *ends) (*Flow, Dir) {
 		t.end(f, ReasonTimeout)
 		return nil, ToServer
 	}
-	if f.TCP != nil && p.TCP.Flags&(packet.SYN|packet.RST|packet.FIN|packet.ACK) == packet.SYN && f.TCP.reused(p, d) {
-		t.n.Reused++
-		t.end(f, ReasonForced)
+	if f.TCP != nil && p.TCP.Flags&packet.SYN != 0 && p.Proto == packet.ProtoTCP && t.anew(f, p, d) {
 		return nil, ToServer
 	}
 	return f, d
+}
+
+// anew ends f if SYN or SYN/ACK p begins another session on its tuple.
+func (t *Table) anew(f *Flow, p *packet.Packet, d Dir) bool {
+	switch p.TCP.Flags & tcpControl {
+	case packet.SYN:
+		if !f.TCP.reused(p, d) {
+			return false
+		}
+	case packet.SYN | packet.ACK:
+		switch {
+		case f.TCP.State == TCPNone && t.fromServer(p):
+		case f.TCP.renewed(p, d):
+			t.syn, t.renewing = f.TCP.other, true
+		default:
+			return false
+		}
+	default:
+		return false
+	}
+	t.n.Reused++
+	t.end(f, ReasonForced)
+	return true
 }
 
 // quoted finds the flow of the packet that an unreachable message quotes. The
@@ -180,7 +206,10 @@ func (t *Table) make(p *packet.Packet, e *ends) (*Flow, Dir) {
 		t.n.FlowsTCP++
 		s.stream = Stream{}
 		f.TCP = &s.stream
-		if t.fromServer(p) {
+		if t.renewing {
+			t.renewing = false
+			t.renew(f, t.syn)
+		} else if t.fromServer(p) {
 			f.swap()
 		}
 	case packet.ProtoUDP:

@@ -50,10 +50,13 @@ func (t *Table) meet(f *Flow, p *packet.Packet, d Dir) {
 	if off := h.offset(p.TCP.Seq); !h.has(halfSYN) && h.app == 0 && h.head == 0 &&
 		(off < 0 || off > farAway) {
 		// The other side's ACKs named another place than where we came in.
-		edge := h.edge
+		edge, acked := h.edge, h.acked
 		h.begin(p.TCP.Seq-1, h.policy)
 		h.flags |= halfSeen
 		h.wscale, h.edge = assumedScale, seqMax(edge, h.next+farAway)
+		if off < 0 {
+			h.acked, h.next = acked, acked
+		}
 	}
 }
 
@@ -168,6 +171,10 @@ func (t *Table) ack(f *Flow, p *packet.Packet, d Dir) {
 		return
 	}
 	o.acked = ack
+	if o.has(halfFIN) && seqLess(o.finSeq+1, ack) {
+		// The receiver took bytes from behind the FIN: it never took the FIN.
+		o.flags &^= halfFIN
+	}
 	if seqLess(o.next, ack) && !(o.has(halfFIN) && ack == o.finSeq+1) {
 		o.next = ack
 	}
@@ -190,6 +197,8 @@ func (t *Table) lateSYN(f *Flow, p *packet.Packet, d Dir) {
 	case tcp.Flags&packet.ACK == 0 && d == ToClient:
 		t.refuse(f, EventEstSYNToClient)
 	case tcp.Flags&packet.ACK == 0 && tcp.Seq != c.isn:
+		s.Flags |= StreamSYNAgain
+		s.other = offerOf(p)
 		t.refuse(f, EventEstSYNResendDiffSeq)
 	case tcp.Flags&packet.ACK == 0:
 		t.refuse(f, EventEstSYNResend)
@@ -204,6 +213,25 @@ func (t *Table) lateSYN(f *Flow, p *packet.Packet, d Dir) {
 	default:
 		t.refuse(f, EventEstSYNACKResend)
 	}
+}
+
+// renewed reports whether the server's SYN/ACK p agrees to a SYN that came in
+// the middle of the session: both have forgotten the old one, whose end the
+// mirror did not show. The SYN alone proves nothing, since anyone can send it.
+func (s *Stream) renewed(p *packet.Packet, d Dir) bool {
+	return s.Flags&StreamSYNAgain != 0 && d == ToClient &&
+		p.TCP.Ack == s.other.isn+1 && p.TCP.Seq != s.half[ToClient].isn
+}
+
+// renew begins the session of f, which was made for a SYN/ACK, at the SYN that
+// the old flow of the tuple has seen.
+func (t *Table) renew(f *Flow, syn offer) {
+	s := f.TCP
+	f.swap()
+	t.n.Sessions++
+	s.half[ToServer].take(syn, t.policyOf(&f.Server))
+	s.TCPFlags[ToServer] |= packet.SYN
+	t.enter(f, TCPSYNSent)
 }
 
 // lateSYNACK handles a SYN/ACK that the capture shows after what it answers.
