@@ -133,5 +133,6 @@ func TestConformance(t *testing.T) {
 }
 
 func FuzzParser(f *testing.F) {
-	prototest.Fuzz(f, distinct(), cases())
+	all := cases()
+	prototest.Fuzz(f, distinct(), all[:len(all)-1]) // without the large one
 }

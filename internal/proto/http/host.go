@@ -53,12 +53,15 @@ func validHost(h []byte) bool {
 		return false
 	}
 	if h[0] == '[' {
+		if len(h) <= 3 || h[len(h)-1] != ']' {
+			return false
+		}
 		for _, c := range h[1 : len(h)-1] {
 			if hexVal(c) < 0 && c != ':' && c != '.' && c != '%' {
 				return false
 			}
 		}
-		return len(h) > 3 && h[len(h)-1] == ']'
+		return true
 	}
 	label := 0
 	for i, c := range h {

@@ -205,6 +205,7 @@ func TestHosts(t *testing.T) {
 		{"u:p@a:8080", "a", 8080, false, true},
 		{"[::1]:443", "[::1]", 443, false, true},
 		{"[::1", "[::1", -1, false, false},
+		{"[", "[", -1, false, false},
 		{"a:", "a", -1, true, true},
 		{"a:99999", "a", -1, true, true},
 		{"a b", "a b", -1, false, false},
