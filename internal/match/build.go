@@ -86,40 +86,50 @@ func distinct(patterns []Pattern) []literal {
 	return out
 }
 
+// Bounds of the filter, in bits (log2). 18 fill 32 KiB, most of a first-level
+// cache.
+const (
+	minFilter  = 10
+	maxFilter  = 18
+	hugeFilter = 19 // beyond 8,000 patterns
+)
+
 // fill files the patterns of four bytes and more.
 func (b *builder) fill(long []literal) {
 	s := b.set
+	quads := 0
 	for _, l := range long {
-		s.entries = append(s.entries, b.entry(l))
+		if len(l.bytes) == gram {
+			quads++
+		}
 	}
-	// 64 filter bits a pattern keep false candidates below 2 %; 64 KiB is
-	// what the second-level cache can spare for one of some 25 sets.
-	width := min(max(bits.Len(uint(len(long)))+6, 10), 19)
+	// At 32 to 64 bits a pattern, which sets two, one false candidate in 16 to
+	// 32 even offsets is left. A pattern of four bytes sets 128 more.
+	width := bits.Len(uint(len(long))) + 5
+	if len(long) > 8000 {
+		width = min(width, hugeFilter)
+	} else {
+		width = min(width, maxFilter)
+	}
+	width = max(width, minFilter)
+	for width < maxFilter && quads*128 > 1<<width/16 {
+		width++
+	}
+	s.stride = 2
+	if quads*128 > 1<<width/16 {
+		s.stride = 1
+	}
 	s.filter = make([]uint64, 1<<(width-6))
-	s.shift = uint(32 - width)
-	buckets := max(bits.Len(uint(len(long))), 4)
-	s.bshift = uint(32 - buckets)
-	slices.SortStableFunc(s.entries, func(x, y entry) int {
-		return cmp.Compare(hashOf(x.gram)>>s.bshift, hashOf(y.gram)>>s.bshift)
-	})
-	s.heads = make([]uint32, 1<<buckets+1)
-	for _, e := range s.entries {
-		k := hashOf(e.gram) >> s.shift
-		s.filter[k>>6] |= 1 << (k & 63)
-		s.heads[hashOf(e.gram)>>s.bshift+1]++
+	for _, l := range long {
+		b.file(l)
 	}
-	for i := 1; i < len(s.heads); i++ {
-		s.heads[i] += s.heads[i-1]
-	}
+	b.index()
 }
 
-// entry stores l's bytes and IDs and picks its gram.
-func (b *builder) entry(l literal) entry {
+// file stores l's bytes and IDs and files it under one gram or two.
+func (b *builder) file(l literal) {
 	s := b.set
-	at := b.grams.rarest(l.bytes)
 	e := entry{
-		gram:   binary.LittleEndian.Uint32(l.bytes[at:]) | blur32,
-		offset: uint16(at),
 		window: noWindow,
 		start:  uint32(len(s.strings)),
 		length: uint16(len(l.bytes)),
@@ -127,12 +137,67 @@ func (b *builder) entry(l literal) entry {
 		ids:    uint32(len(s.ids)),
 		idEnd:  uint32(len(s.ids) + len(l.ids)),
 	}
-	if len(l.bytes) >= 8 {
-		from := min(max(at-2, 0), len(l.bytes)-8)
-		e.window = int16(from - at)
-		e.check = binary.LittleEndian.Uint64(l.bytes[from:]) | blur64
-	}
 	s.strings = append(s.strings, l.bytes...)
 	s.ids = append(s.ids, l.ids...)
-	return e
+	if s.stride == 1 {
+		b.fileAt(e, l.bytes, b.grams.rarest(l.bytes, 1))
+		return
+	}
+	if len(l.bytes) == gram {
+		b.fileAt(e, l.bytes, 0)
+		b.fileOdd(e, l.bytes)
+		return
+	}
+	at := b.grams.rarest(l.bytes, 2)
+	b.fileAt(e, l.bytes, at)
+	b.fileAt(e, l.bytes, at+1)
+}
+
+// fileAt files e, which has the bytes p, under its gram at offset at.
+func (b *builder) fileAt(e entry, p []byte, at int) {
+	e.gram = binary.LittleEndian.Uint32(p[at:]) | blur32
+	e.offset = uint16(at)
+	if len(p) >= 8 {
+		from := min(max(at-2, 0), len(p)-8)
+		e.window = int16(from - at)
+		e.check = binary.LittleEndian.Uint64(p[from:]) | blur64
+	}
+	b.set.entries = append(b.set.entries, e)
+	b.set.mark(e.gram)
+}
+
+// fileOdd files a pattern of four bytes under its last three, whatever byte
+// comes next.
+func (b *builder) fileOdd(e entry, p []byte) {
+	e.gram = binary.LittleEndian.Uint32(p)>>8 | blur32&low24
+	b.set.odd = append(b.set.odd, e)
+	for c := range uint32(256) {
+		if c&0x20 != 0 {
+			b.set.mark(e.gram | c<<24)
+		}
+	}
+}
+
+// mark sets the filter bit of g.
+func (s *Set) mark(g uint32) {
+	k := slot(g)
+	s.filter[k>>6&uint32(len(s.filter)-1)] |= 1 << (k & 63)
+}
+
+// index sorts the entries into buckets, two for each.
+func (b *builder) index() {
+	s := b.set
+	slices.SortStableFunc(s.odd, func(x, y entry) int { return cmp.Compare(x.gram, y.gram) })
+	width := max(bits.Len(uint(len(s.entries)))+1, 4)
+	s.shift = uint(32 - width)
+	slices.SortStableFunc(s.entries, func(x, y entry) int {
+		return cmp.Compare(hashOf(x.gram)>>s.shift, hashOf(y.gram)>>s.shift)
+	})
+	s.heads = make([]uint32, 1<<width+1)
+	for _, e := range s.entries {
+		s.heads[hashOf(e.gram)>>s.shift+1]++
+	}
+	for i := 1; i < len(s.heads); i++ {
+		s.heads[i] += s.heads[i-1]
+	}
 }

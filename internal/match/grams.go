@@ -37,13 +37,20 @@ func (g *grams) count(sample []byte) {
 	}
 }
 
-// rarest returns the offset of the four bytes of p that are expected the
-// least often.
-func (g *grams) rarest(p []byte) int {
+// rarest returns the offset in p of the n neighbouring grams that are expected
+// the least often together.
+func (g *grams) rarest(p []byte, n int) int {
 	best, at := 0.0, 0
+	before := 0.0
 	for i := 0; i+gram <= len(p); i++ {
-		if f := g.frequency(p[i : i+gram]); i == 0 || f < best {
-			best, at = f, i
+		f := g.frequency(p[i : i+gram])
+		sum := f
+		if n == 2 {
+			sum += before
+		}
+		before = f
+		if first := i - n + 1; first >= 0 && (first == 0 || sum < best) {
+			best, at = sum, first
 		}
 	}
 	return at

@@ -1,34 +1,37 @@
 package match
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "encoding/binary"
 
 // gram is the length of the substring a pattern is filed under.
 const gram = 4
 
 // Set finds many literals in a buffer in one pass. It is immutable.
 //
-// Each pattern of four bytes and more is filed under its rarest four bytes.
-// The scan hashes every four bytes of the buffer into a bit filter that fits
-// the first-level cache; where a bit is set, the patterns filed there are
-// compared. Letter case is blurred in the filter (bit 0x20 is set in each
-// byte) and settled by the comparison. Shorter patterns have tables of their
-// own, which cost nothing where there are none.
+// Each pattern of five bytes and more is filed under the two neighbouring
+// grams that are expected the least, so that one of them lies at an even
+// offset of the buffer wherever the pattern does. The scan hashes the gram at
+// every even offset into a bit filter that fits the first-level cache; where a
+// bit is set, the patterns filed there are compared. Letter case is blurred in
+// the filter (bit 0x20 is set in each byte) and settled by the comparison.
+//
+// A pattern of four bytes has but one gram. At odd offsets it is found by its
+// last three bytes, which is one filter bit for each value of the byte behind
+// them; a set with many such patterns looks at every offset instead. Patterns
+// of one to three bytes have tables of their own.
 type Set struct {
 	filter  []uint64 // one bit a hash
-	shift   uint     // 32 - log2(bits in filter)
+	stride  int      // 2, or 1 with many patterns of four bytes
 	heads   []uint32 // first entry of each bucket; one more at the end
-	bshift  uint     // 32 - log2(buckets)
+	shift   uint     // 32 - log2(buckets)
 	entries []entry  // by bucket
+	odd     []entry  // by the last three of four bytes, ascending
 	strings []byte   // all pattern bytes; lower case where nocase
 	ids     []uint32 // grouped by pattern
 	short   *shortSet
 	size    int
 }
 
-// entry is one pattern, seen from its gram.
+// entry is one pattern, seen from one of its grams.
 type entry struct {
 	check  uint64 // eight bytes of the pattern, blurred
 	gram   uint32 // blurred
@@ -44,11 +47,17 @@ type entry struct {
 // noWindow marks a pattern of fewer than eight bytes.
 const noWindow = 1 << 14
 
-const blur64 = 0x2020202020202020
-const blur32 = 0x20202020
+const (
+	blur64 = 0x2020202020202020
+	blur32 = 0x20202020
+	low24  = 1<<24 - 1
+)
 
 // hashOf spreads a blurred gram over 32 bits; the high ones are the good ones.
 func hashOf(g uint32) uint32 { return g * 0x9E3779B1 }
+
+// slot returns the filter bit of a blurred gram, before masking: 20 bits.
+func slot(g uint32) uint32 { return hashOf(g) >> 12 }
 
 // Len returns the number of patterns.
 func (s *Set) Len() int { return s.size }
@@ -64,47 +73,104 @@ func (s *Set) Scan(b []byte, h *Hits) {
 	}
 }
 
-// scan looks at four positions a step: one 64-bit load holds their grams.
 func (s *Set) scan(b []byte, h *Hits) {
-	filter, shift := s.filter, s.shift&31
-	mask := uint32(len(filter) - 1)
-	i := 0
-	for ; i+8 <= len(b); i += 4 {
-		x := binary.LittleEndian.Uint64(b[i:i+8:len(b)]) | blur64
-		h0 := hashOf(uint32(x)) >> shift
-		h1 := hashOf(uint32(x>>8)) >> shift
-		h2 := hashOf(uint32(x>>16)) >> shift
-		h3 := hashOf(uint32(x>>24)) >> shift
-		t0 := filter[h0>>6&mask] >> (h0 & 63)
-		t1 := filter[h1>>6&mask] >> (h1 & 63)
-		t2 := filter[h2>>6&mask] >> (h2 & 63)
-		t3 := filter[h3>>6&mask] >> (h3 & 63)
-		if (t0|t1|t2|t3)&1 == 0 {
-			continue
+	for i := 0; ; i += s.stride {
+		if s.stride == 2 {
+			i = s.next2(b, i)
+		} else {
+			i = s.next1(b, i)
 		}
-		s.candidates(b, i, x, uint(t0&1|t1&1<<1|t2&1<<2|t3&1<<3), h)
+		if i+gram > len(b) {
+			break
+		}
+		s.candidate(b, i, binary.LittleEndian.Uint32(b[i:])|blur32, h)
 	}
-	for ; i+gram <= len(b); i++ {
-		x := binary.LittleEndian.Uint32(b[i:]) | blur32
-		k := hashOf(x) >> shift
-		if filter[k>>6&mask]>>(k&63)&1 != 0 {
-			s.candidate(b, i, x, h)
-		}
+	// A pattern of four bytes at the very end of an odd offset has no byte
+	// behind it.
+	if len(s.odd) > 0 && len(b)&1 != 0 && len(b) >= gram {
+		s.oddCandidate(b, len(b)-3, tail24(b), h)
 	}
 }
 
-// candidates looks into the buckets of the set bits of hit: position i+n for
-// bit n, its gram being x>>8n.
-func (s *Set) candidates(b []byte, i int, x uint64, hit uint, h *Hits) {
-	for ; hit != 0; hit &= hit - 1 {
-		n := bits.TrailingZeros(hit)
-		s.candidate(b, i+n, uint32(x>>(8*n)), h)
+// tail24 returns the last three bytes, blurred.
+func tail24(b []byte) uint32 {
+	t := b[len(b)-3:]
+	return (uint32(t[0]) | uint32(t[1])<<8 | uint32(t[2])<<16) | blur32&low24
+}
+
+// next2 returns the first offset, of i and every second one behind it, whose
+// gram has its filter bit set, or one too near to the end to have a gram.
+// Four grams a round, and no calls: this loop is what scanning costs.
+func (s *Set) next2(b []byte, i int) int {
+	filter := s.filter
+	mask := uint32(len(filter) - 1)
+	for ; i+10 <= len(b); i += 8 {
+		p := b[i : i+10]
+		x := binary.LittleEndian.Uint64(p) | blur64
+		k := slot(uint32(x))
+		if filter[k>>6&mask]>>(k&63)&1 != 0 {
+			return i
+		}
+		k = slot(uint32(x >> 16))
+		if filter[k>>6&mask]>>(k&63)&1 != 0 {
+			return i + 2
+		}
+		k = slot(uint32(x >> 32))
+		if filter[k>>6&mask]>>(k&63)&1 != 0 {
+			return i + 4
+		}
+		k = slot(binary.LittleEndian.Uint32(p[6:]) | blur32)
+		if filter[k>>6&mask]>>(k&63)&1 != 0 {
+			return i + 6
+		}
 	}
+	for ; i+gram <= len(b); i += 2 {
+		k := slot(binary.LittleEndian.Uint32(b[i:]) | blur32)
+		if filter[k>>6&mask]>>(k&63)&1 != 0 {
+			break
+		}
+	}
+	return i
+}
+
+// next1 is next2 for every offset.
+func (s *Set) next1(b []byte, i int) int {
+	filter := s.filter
+	mask := uint32(len(filter) - 1)
+	for ; i+8 <= len(b); i += 4 {
+		x := binary.LittleEndian.Uint64(b[i:i+8]) | blur64
+		k := slot(uint32(x))
+		if filter[k>>6&mask]>>(k&63)&1 != 0 {
+			return i
+		}
+		k = slot(uint32(x >> 8))
+		if filter[k>>6&mask]>>(k&63)&1 != 0 {
+			return i + 1
+		}
+		k = slot(uint32(x >> 16))
+		if filter[k>>6&mask]>>(k&63)&1 != 0 {
+			return i + 2
+		}
+		k = slot(uint32(x >> 24))
+		if filter[k>>6&mask]>>(k&63)&1 != 0 {
+			return i + 3
+		}
+	}
+	for ; i+gram <= len(b); i++ {
+		k := slot(binary.LittleEndian.Uint32(b[i:]) | blur32)
+		if filter[k>>6&mask]>>(k&63)&1 != 0 {
+			break
+		}
+	}
+	return i
 }
 
 // candidate compares the patterns filed under gram g at position i of b.
 func (s *Set) candidate(b []byte, i int, g uint32, h *Hits) {
-	bucket := hashOf(g) >> (s.bshift & 31)
+	if len(s.odd) > 0 {
+		s.oddCandidate(b, i, g&low24, h)
+	}
+	bucket := hashOf(g) >> (s.shift & 31)
 	list := s.entries[s.heads[bucket]:s.heads[bucket+1]]
 	for n := range list {
 		e := &list[n]
@@ -119,6 +185,23 @@ func (s *Set) candidate(b []byte, i int, g uint32, h *Hits) {
 			}
 		}
 		s.verify(b, i-int(e.offset), e, h)
+	}
+}
+
+// oddCandidate compares the patterns of four bytes that start before i and
+// whose last three bytes are t.
+func (s *Set) oddCandidate(b []byte, i int, t uint32, h *Hits) {
+	low, high := 0, len(s.odd)
+	for low < high {
+		mid := int(uint(low+high) >> 1)
+		if s.odd[mid].gram < t {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	for ; low < len(s.odd) && s.odd[low].gram == t; low++ {
+		s.verify(b, i-1, &s.odd[low], h)
 	}
 }
 

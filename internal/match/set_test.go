@@ -165,11 +165,10 @@ func TestScanAllocates(t *testing.T) {
 	}
 }
 
-// benchSet makes n patterns of the lengths and shapes that rules have, text
-// that holds a few of them, and random bytes.
-func benchSet(n int) (s *Set, text, noise []byte) {
+// benchPatterns makes n patterns of the lengths and shapes that rules have.
+func benchPatterns(n int) []Pattern {
 	r := rand.New(rand.NewPCG(7, 7))
-	parts := strings.FieldsFunc(typicalText, func(c rune) bool { return c == ' ' || c == '\n' })
+	parts := benchWords()
 	var patterns []Pattern
 	for i := range n {
 		var p []byte
@@ -182,6 +181,18 @@ func benchSet(n int) (s *Set, text, noise []byte) {
 		}
 		patterns = append(patterns, Pattern{p, r.IntN(2) == 0, uint32(i)})
 	}
+	return patterns
+}
+
+func benchWords() []string {
+	return strings.FieldsFunc(typicalText, func(c rune) bool { return c == ' ' || c == '\n' })
+}
+
+// benchSet builds a set of n patterns, text that holds a few of them, and
+// random bytes.
+func benchSet(n int) (s *Set, text, noise []byte) {
+	r := rand.New(rand.NewPCG(8, 8))
+	parts, patterns := benchWords(), benchPatterns(n)
 	for len(text) < 64<<10 {
 		text = append(text, parts[r.IntN(len(parts))]...)
 		text = append(text, ' ')

@@ -1,36 +1,50 @@
 package match
 
-import "bytes"
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
 
-// shortSet finds the patterns of one to three bytes.
+// shortSet finds the patterns of one to three bytes. Those of one byte are
+// looked for one by one, the others by a bitmap of two bytes.
 type shortSet struct {
-	// ones[c] are the IDs of the patterns c; twos and threes are found by
-	// their first two bytes.
-	ones   [256][]uint32
-	list   []byte // the distinct first bytes of ones
-	filter *[1 << 10]uint64
-	pairs  map[uint16][]shortEntry
+	ones   []shortEntry
+	filter *[1 << 10]uint64 // by the first two bytes; nil without pairs
+	heads  [257]uint16      // first of pairs by first byte
+	pairs  []shortEntry     // ascending
 }
 
-// shortEntry is a pattern of two or three bytes, behind its first two.
+// fewPairs are looked for one by one, which is faster than the bitmap.
+const fewPairs = 3
+
+// shortEntry is one spelling of a pattern.
 type shortEntry struct {
-	third int16 // -1 for none
-	ids   []uint32
+	text []byte
+	ids  []uint32
 }
 
 func newShortSet(short []literal) *shortSet {
 	s := &shortSet{}
 	for _, l := range short {
-		for _, spelled := range spellings(l) {
-			s.add(spelled, l.ids)
+		for _, text := range spellings(l) {
+			if len(text) == 1 {
+				s.ones = append(s.ones, shortEntry{text, l.ids})
+			} else {
+				s.pairs = append(s.pairs, shortEntry{text, l.ids})
+			}
 		}
+	}
+	if len(s.pairs) > 0 {
+		s.index()
 	}
 	return s
 }
 
 // spellings returns every way of writing l: at most eight.
 func spellings(l literal) [][]byte {
-	out := [][]byte{l.bytes}
+	out := [][]byte{bytes.Clone(l.bytes)}
 	if !l.nocase {
 		return out
 	}
@@ -39,7 +53,7 @@ func spellings(l literal) [][]byte {
 			continue
 		}
 		for _, b := range out[:len(out):len(out)] {
-			upper := append([]byte(nil), b...)
+			upper := bytes.Clone(b)
 			upper[i] ^= 0x20
 			out = append(out, upper)
 		}
@@ -47,49 +61,84 @@ func spellings(l literal) [][]byte {
 	return out
 }
 
-func (s *shortSet) add(b []byte, ids []uint32) {
-	if len(b) == 1 {
-		if s.ones[b[0]] == nil {
-			s.list = append(s.list, b[0])
-		}
-		s.ones[b[0]] = append(s.ones[b[0]], ids...)
-		return
+func (s *shortSet) index() {
+	slices.SortStableFunc(s.pairs, func(a, b shortEntry) int {
+		return cmp.Or(cmp.Compare(a.text[0], b.text[0]), cmp.Compare(a.text[1], b.text[1]))
+	})
+	s.filter = new([1 << 10]uint64)
+	for _, e := range s.pairs {
+		k := binary.LittleEndian.Uint16(e.text)
+		s.filter[k>>6] |= 1 << (k & 63)
+		s.heads[int(e.text[0])+1]++
 	}
-	if s.filter == nil {
-		s.filter = new([1 << 10]uint64)
-		s.pairs = map[uint16][]shortEntry{}
+	for i := 1; i < len(s.heads); i++ {
+		s.heads[i] += s.heads[i-1]
 	}
-	k := uint16(b[0])<<8 | uint16(b[1])
-	s.filter[k>>6] |= 1 << (k & 63)
-	e := shortEntry{third: -1, ids: ids}
-	if len(b) == 3 {
-		e.third = int16(b[2])
-	}
-	s.pairs[k] = append(s.pairs[k], e)
 }
 
 func (s *shortSet) scan(b []byte, h *Hits) {
-	for _, c := range s.list {
-		if !h.hasAll(s.ones[c]) && bytes.IndexByte(b, c) >= 0 {
-			h.addAll(s.ones[c])
+	for i := range s.ones {
+		e := &s.ones[i]
+		if !h.hasAll(e.ids) && bytes.IndexByte(b, e.text[0]) >= 0 {
+			h.addAll(e.ids)
 		}
 	}
-	if s.filter == nil || len(b) < 2 {
+	if len(s.pairs) <= fewPairs {
+		for i := range s.pairs {
+			if e := &s.pairs[i]; !h.hasAll(e.ids) && bytes.Contains(b, e.text) {
+				h.addAll(e.ids)
+			}
+		}
 		return
 	}
-	k := uint16(b[0])
-	for i, c := range b[1:] {
-		k = k<<8 | uint16(c)
-		if s.filter[k>>6]>>(k&63)&1 != 0 {
-			s.candidate(b, i, k, h)
-		}
+	for i := s.next(b, 0); i+2 <= len(b); i = s.next(b, i+1) {
+		s.candidate(b, i, h)
 	}
 }
 
-// candidate looks at the patterns that start with the two bytes k at i.
-func (s *shortSet) candidate(b []byte, i int, k uint16, h *Hits) {
-	for _, e := range s.pairs[k] {
-		if e.third < 0 || i+2 < len(b) && int16(b[i+2]) == e.third {
+// next returns the first offset from i whose two bytes are in the filter, or
+// one too near to the end. Seven pairs a round, and no calls.
+func (s *shortSet) next(b []byte, i int) int {
+	filter := s.filter
+	for ; i+8 <= len(b); i += 7 {
+		x := binary.LittleEndian.Uint64(b[i : i+8])
+		if k := uint16(x); filter[k>>6]>>(k&63)&1 != 0 {
+			return i
+		}
+		if k := uint16(x >> 8); filter[k>>6]>>(k&63)&1 != 0 {
+			return i + 1
+		}
+		if k := uint16(x >> 16); filter[k>>6]>>(k&63)&1 != 0 {
+			return i + 2
+		}
+		if k := uint16(x >> 24); filter[k>>6]>>(k&63)&1 != 0 {
+			return i + 3
+		}
+		if k := uint16(x >> 32); filter[k>>6]>>(k&63)&1 != 0 {
+			return i + 4
+		}
+		if k := uint16(x >> 40); filter[k>>6]>>(k&63)&1 != 0 {
+			return i + 5
+		}
+		if k := uint16(x >> 48); filter[k>>6]>>(k&63)&1 != 0 {
+			return i + 6
+		}
+	}
+	for ; i+2 <= len(b); i++ {
+		k := binary.LittleEndian.Uint16(b[i:])
+		if filter[k>>6]>>(k&63)&1 != 0 {
+			break
+		}
+	}
+	return i
+}
+
+// candidate compares the patterns that start with the byte at i.
+func (s *shortSet) candidate(b []byte, i int, h *Hits) {
+	rest := b[i:]
+	for n := s.heads[rest[0]]; n < s.heads[int(rest[0])+1]; n++ {
+		e := &s.pairs[n]
+		if rest[1] == e.text[1] && (len(e.text) == 2 || len(rest) > 2 && rest[2] == e.text[2]) {
 			h.addAll(e.ids)
 		}
 	}
