@@ -225,7 +225,7 @@ func Parse(name string, text []byte) (*Config, error) {
 		}
 	}
 	for _, e := range c.validate() {
-		errs = append(errs, fmt.Errorf("%s: %w", name, e))
+		errs = append(errs, complaint(name, e.Error()))
 	}
 	if len(errs) > 0 {
 		return nil, errs

@@ -64,7 +64,7 @@ func (w *Worker) Data(f *flow.Flow, d flow.Dir, b []byte, off uint64) {
 		f.Flags |= flow.FlagNoPayloadInspect
 		return
 	}
-	w.engine.StreamData(f, d, b, off)
+	w.engineOf(f.Key.Tenant).StreamData(f, d, b, off)
 }
 
 // Gap implements flow.Sink.
@@ -72,18 +72,18 @@ func (w *Worker) Gap(f *flow.Flow, d flow.Dir, n int) {
 	c := f.Owner.(*conn)
 	c.gaps[d] = true
 	c.session.Gap(d, n)
-	w.engine.StreamGap(f, d, n)
+	w.engineOf(f.Key.Tenant).StreamGap(f, d, n)
 }
 
 // Close implements flow.Sink.
 func (w *Worker) Close(f *flow.Flow, d flow.Dir) {
 	f.Owner.(*conn).session.Close(d)
-	w.engine.StreamClose(f, d)
+	w.engineOf(f.Key.Tenant).StreamClose(f, d)
 }
 
 // Event implements flow.Sink.
 func (w *Worker) Event(f *flow.Flow, e flow.Event) {
-	w.engine.StreamEvent(f, e)
+	w.engineOf(f.Key.Tenant).StreamEvent(f, e)
 	w.C.StreamEvents++
 	if w.cfg.Log.StreamAnomalies {
 		w.logAnomaly(&w.pkt, f, "stream", "stream."+e.String())
@@ -105,7 +105,7 @@ func (w *Worker) End(f *flow.Flow) {
 		}
 	}
 	w.logFlow(f, c)
-	w.engine.FlowEnd(f)
+	w.engineOf(f.Key.Tenant).FlowEnd(f)
 	if c.session != nil {
 		w.pool.Put(c.session)
 	}

@@ -20,7 +20,7 @@ func (w *Worker) header(event string, p *packet.Packet, f *flow.Flow) *record.Co
 	if p.Proto == packet.ProtoICMP || p.Proto == packet.ProtoICMPv6 {
 		c.ICMP, c.ICMPType, c.ICMPCode = true, p.ICMPType, p.ICMPCode
 	}
-	w.ours = record.Ours{Flags: w.ours.Flags[:0], HasVNI: p.Mirror.HasVNI, VNI: p.Mirror.VNI}
+	w.ours = record.Ours{Flags: w.ours.Flags[:0], HasVNI: p.Mirror.HasVNI, VNI: p.Mirror.FirstVNI, Tenant: w.tenantName(p.Tenant)}
 	if f != nil {
 		w.flowHeader(f)
 	}
@@ -295,7 +295,7 @@ func (w *Worker) logFlow(f *flow.Flow, cn *conn) {
 		Event: "flow", Time: f.Last, VLAN: f.VLAN[:f.VLANs],
 		Proto: f.Key.Proto, IPVersion: f.IPVersion, Mirror: &f.Mirror, Ours: &w.ours,
 	}
-	w.ours = record.Ours{Flags: w.ours.Flags[:0], HasVNI: f.Mirror.HasVNI, VNI: f.Mirror.VNI}
+	w.ours = record.Ours{Flags: w.ours.Flags[:0], HasVNI: f.Mirror.HasVNI, VNI: f.Mirror.FirstVNI, Tenant: w.tenantName(f.Key.Tenant)}
 	w.flowHeader(f)
 	w.direct(f, flow.ToServer)
 	w.appProto(cn.session)
@@ -306,4 +306,13 @@ func (w *Worker) logFlow(f *flow.Flow, cn *conn) {
 	if w.obs != nil {
 		w.obs.FlowEnd(c, f)
 	}
+}
+
+// tenantName is the name of a configured tenant; a VNI of its own needs none,
+// the record has it already.
+func (w *Worker) tenantName(id uint32) string {
+	if id&tenantBit == 0 {
+		return ""
+	}
+	return w.cfg.Tenants.Name(id)
 }

@@ -30,6 +30,10 @@ type Config struct {
 	Decode    packet.Config
 	Defrag    packet.DefragConfig
 	Sources   *Sources // nil: everything is allowed
+	Tenants   *Tenants // nil: each VNI is a tenant of its own
+	// TenantRules are the rules, compiled with a tenant's own variables, that
+	// replace Rules for its traffic.
+	TenantRules map[uint32]*detect.Ruleset
 	// Dedup recognises two copies of one packet from two mirror sessions.
 	Dedup bool
 	// FlowInterval writes a record for a living flow every so many
@@ -74,11 +78,14 @@ type Worker struct {
 	table  *flow.Table
 	pool   *proto.Pool
 	engine *detect.Engine
+	others map[uint32]*detect.Engine // of tenants with rules of their own
 	enc    record.Encoder
 
 	pkt        packet.Packet
 	end        packet.Packet // the pseudo packet of a flow's end
 	number     uint64
+	lastFrame  int64
+	vnis       vniTable
 	nextExpire int64
 	ending     bool // inside a flow's end: pkt is not of that flow
 	conns      connPool
@@ -92,7 +99,7 @@ type Worker struct {
 
 // NewWorker makes a worker that writes to out; obs may be nil.
 func NewWorker(cfg *Config, out Output, obs Observer) *Worker {
-	w := &Worker{cfg: cfg, out: out, obs: obs, infos: map[*detect.Signature]*record.AlertInfo{}}
+	w := &Worker{cfg: cfg, out: out, obs: obs, vnis: vniTable{}, infos: map[*detect.Signature]*record.AlertInfo{}}
 	w.dec = packet.NewDecoder(cfg.Decode)
 	w.defrag = packet.NewDefrag(cfg.Defrag)
 	if cfg.Dedup {
@@ -102,11 +109,38 @@ func NewWorker(cfg *Config, out Output, obs Observer) *Worker {
 	w.pool = proto.NewPool(cfg.Registry, &cfg.Proto)
 	w.pool.RethrowPanics = cfg.RethrowPanics
 	w.engine = detect.NewEngine(cfg.Rules, cfg.Shared)
+	w.others = map[uint32]*detect.Engine{}
+	for id, rs := range cfg.TenantRules {
+		w.others[id] = detect.NewEngine(rs, cfg.Shared)
+	}
 	return w
 }
 
-// SwapRules changes the ruleset between two packets.
-func (w *Worker) SwapRules(rs *detect.Ruleset) { w.engine.Swap(rs) }
+// Rules is a generation of rulesets: one for all, and those of the tenants
+// with variables of their own.
+type Rules struct {
+	All     *detect.Ruleset
+	Tenants map[uint32]*detect.Ruleset
+}
+
+// SwapRules changes the rules between two packets. The tenants must be those
+// that the worker was made with.
+func (w *Worker) SwapRules(r *Rules) {
+	w.engine.Swap(r.All)
+	for id, e := range w.others {
+		e.Swap(r.Tenants[id])
+	}
+}
+
+// engineOf is the engine for a tenant's traffic.
+func (w *Worker) engineOf(tenant uint32) *detect.Engine {
+	if len(w.others) > 0 {
+		if e := w.others[tenant]; e != nil {
+			return e
+		}
+	}
+	return w.engine
+}
 
 // Frame runs one captured frame through the packet path. f is borrowed.
 func (w *Worker) Frame(f *capture.Frame) {
@@ -116,8 +150,13 @@ func (w *Worker) Frame(f *capture.Frame) {
 		Data: f.Data, WireLen: f.WireLen, Time: f.Time, Link: f.Link,
 		Number: w.number, Outer: packet.Outer(f.Outer),
 	})
+	p.Tenant = w.cfg.Tenants.of(&p.Mirror)
 	w.C.Packets++
 	w.C.Bytes += uint64(len(f.Data))
+	w.lastFrame = f.Time
+	if p.Mirror.HasVNI {
+		w.vnis.count(p.Mirror.FirstVNI, f.Time)
+	}
 	if w.cfg.Sources != nil && !w.cfg.Sources.allowed(p, &w.C) {
 		return
 	}
@@ -134,6 +173,7 @@ func (w *Worker) fragment(p *packet.Packet) {
 	w.packet(p)
 	if whole {
 		w.dec.DecodeReassembled(p, w.defrag)
+		p.Tenant = w.cfg.Tenants.of(&p.Mirror)
 		w.packet(p)
 	}
 }
@@ -152,7 +192,7 @@ func (w *Worker) packet(p *packet.Packet) {
 		return
 	}
 	if f == nil {
-		w.report(w.engine.Inspect(p, nil, d, nil), p, nil)
+		w.report(w.engineOf(p.Tenant).Inspect(p, nil, d, nil), p, nil)
 		w.decodeAnomalies(p, nil)
 		w.flushIfFull()
 		return
@@ -178,12 +218,23 @@ func (w *Worker) packet(p *packet.Packet) {
 func (w *Worker) inspect(p *packet.Packet, f *flow.Flow, d flow.Dir, c *conn) {
 	for {
 		w.identify(f, c)
-		w.report(w.engine.Inspect(p, f, d, c.session), p, f)
+		w.report(w.engineOf(f.Key.Tenant).Inspect(p, f, d, c.session), p, f)
 		w.transactions(p, f, d, c)
 		if c.session == nil || !c.session.Settle() {
 			return
 		}
 	}
+}
+
+// Idle looks after flows while nothing arrives: now stands in for packet time,
+// in nanoseconds. It also hands on finished records.
+func (w *Worker) Idle(now int64) {
+	if now >= w.nextExpire {
+		w.table.Expire(now)
+		w.nextExpire = now + expireEvery
+	}
+	// Lost lines are counted by the output, which also reports the first.
+	_ = w.Flush()
 }
 
 // Finish ends every flow and flushes the output: the capture is over.

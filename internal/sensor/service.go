@@ -1,0 +1,295 @@
+package sensor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mirrorwall/mirrorwall/internal/capture"
+	"github.com/mirrorwall/mirrorwall/internal/capture/udp"
+	"github.com/mirrorwall/mirrorwall/internal/record"
+)
+
+// ServiceConfig is what a live sensor needs besides the packet path's Config.
+type ServiceConfig struct {
+	*Config
+	Listen  []udp.Options
+	Workers int // for each address; 0: one less than the cores, at least one
+	// StatsEvery writes a stats record every so often; 0: never.
+	StatsEvery time.Duration
+	Log        *slog.Logger
+}
+
+// Service is a live sensor: sockets, workers, and what is known of them.
+type Service struct {
+	cfg   ServiceConfig
+	out   Output
+	loops []*loop
+	start time.Time
+	drain atomic.Bool
+	rules atomic.Pointer[Rules]
+}
+
+// loop is one worker with its socket. The goroutine that runs it owns the
+// worker; the rest of the world sees its published snapshot.
+type loop struct {
+	w    *Worker
+	src  *udp.Source
+	addr netip.AddrPort
+	seen atomic.Pointer[Snapshot]
+	gen  *Rules // the rules that the worker runs
+}
+
+// Snapshot is what a worker published last.
+type Snapshot struct {
+	Address netip.AddrPort
+	Capture capture.Counters
+	Stats   []record.Stat
+	Losses  []Loss
+	Worker  Counters
+	// Last is the wall clock of the last frame, zero before the first.
+	Last time.Time
+	VNIs map[uint32]VNICount
+}
+
+// NewService opens the sockets; nothing is read before Run. obs may be nil
+// and must be safe for concurrent use.
+func NewService(cfg ServiceConfig, out Output, obs Observer) (*Service, error) {
+	if cfg.Workers <= 0 {
+		cfg.Workers = max(1, runtime.GOMAXPROCS(0)-1)
+	}
+	s := &Service{cfg: cfg, out: out, start: time.Now()}
+	s.rules.Store(&Rules{All: cfg.Rules, Tenants: cfg.TenantRules})
+	for _, opt := range cfg.Listen {
+		group, err := udp.OpenGroup(opt, cfg.Workers)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		for _, src := range group {
+			l := &loop{w: NewWorker(cfg.Config, out, obs), src: src, addr: src.Addr(), gen: s.rules.Load()}
+			l.publish()
+			s.loops = append(s.loops, l)
+		}
+	}
+	return s, nil
+}
+
+// Addresses lists where the sensor listens, each once.
+func (s *Service) Addresses() []netip.AddrPort {
+	var out []netip.AddrPort
+	for _, l := range s.loops {
+		if !slices.Contains(out, l.addr) {
+			out = append(out, l.addr)
+		}
+	}
+	return out
+}
+
+// tick is how long a quiet socket is waited for before the worker looks after
+// its flows, its rules and its snapshot.
+const tick = 500 * time.Millisecond
+
+// Run receives until ctx ends, then ends every flow and writes what is left.
+func (s *Service) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	errs := make([]error, len(s.loops))
+	for i, l := range s.loops {
+		wg.Go(func() {
+			errs[i] = l.run(ctx, s)
+			if errs[i] != nil {
+				s.cfg.Log.Error("worker stopped", "address", l.addr, "err", errs[i])
+			}
+		})
+	}
+	if s.cfg.StatsEvery > 0 {
+		wg.Go(func() { s.writeStats(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (l *loop) run(ctx context.Context, s *Service) error {
+	batch := capture.Batch{}
+	for ctx.Err() == nil {
+		if err := l.slice(ctx, s, &batch); err != nil {
+			return err
+		}
+		l.w.Idle(time.Now().UnixNano())
+		l.publish()
+	}
+	s.drain.Store(true)
+	err := l.w.Finish()
+	l.publish()
+	return err
+}
+
+// slice receives for one tick.
+func (l *loop) slice(ctx context.Context, s *Service, batch *capture.Batch) error {
+	tctx, cancel := context.WithTimeout(ctx, tick)
+	defer cancel()
+	for {
+		err := l.src.ReadBatch(tctx, batch)
+		if r := s.rules.Load(); r != l.gen {
+			l.w.SwapRules(r)
+			l.gen = r
+		}
+		for i := range batch.Frames[:batch.N] {
+			l.w.Frame(&batch.Frames[i])
+		}
+		if tctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (l *loop) publish() {
+	snap := &Snapshot{
+		Address: l.addr, Capture: l.src.Counters(), Stats: l.w.Snapshot(),
+		Losses: l.w.Losses(), Worker: l.w.C, VNIs: l.w.vnis.copy(),
+	}
+	if l.w.lastFrame > 0 {
+		snap.Last = time.Unix(0, l.w.lastFrame)
+	}
+	l.seen.Store(snap)
+}
+
+// Reload gives every worker new rules at its next batch. The old ones are used
+// no longer once every worker has seen them.
+func (s *Service) Reload(r *Rules) { s.rules.Store(r) }
+
+// Rules returns the rules in force.
+func (s *Service) Rules() *Rules { return s.rules.Load() }
+
+// Snapshots returns what each worker published last.
+func (s *Service) Snapshots() []*Snapshot {
+	out := make([]*Snapshot, len(s.loops))
+	for i, l := range s.loops {
+		out[i] = l.seen.Load()
+	}
+	return out
+}
+
+// Uptime is the time since the sockets were opened.
+func (s *Service) Uptime() time.Duration { return time.Since(s.start) }
+
+// Draining reports whether the sensor is ending.
+func (s *Service) Draining() bool { return s.drain.Load() }
+
+// Close closes the sockets of a service that was not run, or has ended.
+func (s *Service) Close() error {
+	var errs []error
+	for _, l := range s.loops {
+		errs = append(errs, l.src.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// writeStats writes EVE stats records until ctx ends.
+func (s *Service) writeStats(ctx context.Context) {
+	t := time.NewTicker(s.cfg.StatsEvery)
+	defer t.Stop()
+	var e record.Encoder
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			c := record.Common{Event: "stats", Time: now.UnixNano()}
+			e.Buf = e.Buf[:0]
+			e.Begin(&c)
+			e.Stats(uint64(s.Uptime().Seconds()), Sum(s.Snapshots()))
+			e.End(&c)
+			if _, err := s.out.Write(e.Buf); err != nil {
+				s.cfg.Log.Warn("stats record lost", "err", err)
+			}
+		}
+	}
+}
+
+// Sum adds up the counters of all workers, with the capture's own.
+func Sum(snaps []*Snapshot) []record.Stat {
+	total := map[string]uint64{}
+	for _, sn := range snaps {
+		for _, st := range sn.Stats {
+			total[st.Name] += st.Value
+		}
+		total["capture.kernel_packets"] += sn.Capture.Frames + sn.Capture.KernelDrops
+		total["capture.kernel_drops"] += sn.Capture.KernelDrops
+	}
+	out := make([]record.Stat, 0, len(total))
+	for name, v := range total {
+		out = append(out, record.Stat{Name: name, Value: v})
+	}
+	slices.SortFunc(out, func(a, b record.Stat) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// Loss sums the losses of all workers by cause, the capture's first.
+func (s *Service) Loss() []Loss {
+	snaps := s.Snapshots()
+	var kernel, cut, malformed uint64
+	var out []Loss
+	for _, sn := range snaps {
+		kernel += sn.Capture.KernelDrops
+		cut += sn.Capture.Truncated
+		malformed += sn.Capture.Malformed
+		for i, l := range sn.Losses {
+			if len(out) <= i {
+				out = append(out, Loss{Cause: l.Cause, Text: l.Text})
+			}
+			out[i].Count += l.Count
+		}
+	}
+	return append([]Loss{
+		{"kernel_drop", "datagrams dropped by the kernel: the socket's buffer was full", kernel},
+		{"truncated", "frames longer than the receive buffer", cut},
+		{"malformed", "datagrams that carry no frame", malformed},
+	}, out...)
+}
+
+// VNICount is what was seen of one mirror session.
+type VNICount struct {
+	Frames uint64
+	Last   int64 // packet time of the last frame
+}
+
+// maxVNIs bounds the sessions that are counted apart.
+const maxVNIs = 4096
+
+// vniTable counts frames by VNI; sessions beyond the bound are not listed.
+type vniTable map[uint32]*VNICount
+
+func (t vniTable) count(vni uint32, now int64) {
+	c := t[vni]
+	if c == nil {
+		if len(t) >= maxVNIs {
+			return
+		}
+		c = &VNICount{}
+		t[vni] = c
+	}
+	c.Frames++
+	c.Last = now
+}
+
+func (t vniTable) copy() map[uint32]VNICount {
+	out := make(map[uint32]VNICount, len(t))
+	for vni, c := range t {
+		out[vni] = *c
+	}
+	return out
+}
+
+// String describes a loss for people.
+func (l Loss) String() string { return fmt.Sprintf("%d %s", l.Count, l.Text) }
