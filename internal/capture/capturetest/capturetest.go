@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mirrorwall/mirrorwall/internal/base/invariant"
 	"github.com/mirrorwall/mirrorwall/internal/capture"
 )
 
@@ -112,9 +113,7 @@ func checkDisjoint(t *testing.T, fs []capture.Frame) {
 
 func scribble(fs []capture.Frame) {
 	for i := range fs {
-		for j := range fs[i].Data {
-			fs[i].Data[j] = 0xdb
-		}
+		invariant.Scribble(fs[i].Data)
 	}
 }
 

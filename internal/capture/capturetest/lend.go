@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 
+	"github.com/mirrorwall/mirrorwall/internal/base/invariant"
 	"github.com/mirrorwall/mirrorwall/internal/capture"
 )
 
@@ -19,9 +20,7 @@ type lender struct {
 
 func (l *lender) ReadBatch(ctx context.Context, b *capture.Batch) error {
 	for _, d := range l.lent {
-		for i := range d {
-			d[i] = 0xdb
-		}
+		invariant.Scribble(d)
 	}
 	l.lent = l.lent[:0]
 	err := l.Source.ReadBatch(ctx, b)

@@ -116,7 +116,7 @@ func (s *Source) need(n int, lent bool, what string) error {
 	}
 	s.base += int64(s.r)
 	s.w = copy(s.buf, s.buf[s.r:s.w])
-	s.r = 0
+	s.r, s.lent = 0, 0
 	for idle := 0; s.w < n; {
 		m, err := s.in.r.Read(s.buf[s.w:])
 		s.w += m

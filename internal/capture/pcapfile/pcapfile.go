@@ -15,6 +15,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"github.com/mirrorwall/mirrorwall/internal/base/invariant"
 	"github.com/mirrorwall/mirrorwall/internal/capture"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 )
@@ -77,10 +78,11 @@ type Source struct {
 	packed bool
 
 	// Bytes r..w of buf are read and not yet parsed; base is the offset of
-	// buf[0] in the (unpacked) file. Frames of the last batch lie below r,
-	// which is why nothing moves before the next ReadBatch.
+	// buf[0] in the (unpacked) file. Frames of the last batch lie from lent
+	// to r, which is why nothing moves before the next ReadBatch.
 	buf  []byte
 	r, w int
+	lent int
 	base int64
 
 	swap bool // the file's byte order is big endian
@@ -148,6 +150,10 @@ func (s *Source) noEOF(err error, what string, want int) error {
 // *Error, again and again.
 func (s *Source) ReadBatch(ctx context.Context, b *capture.Batch) error {
 	b.N = 0
+	if invariant.Enabled {
+		invariant.Scribble(s.buf[s.lent:s.r])
+	}
+	s.lent = s.r
 	if s.closed.Load() {
 		return fmt.Errorf("%s: %w", s.path, os.ErrClosed)
 	}

@@ -1,3 +1,5 @@
+//go:build linux && (amd64 || arm64)
+
 package udp
 
 import (
@@ -9,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mirrorwall/mirrorwall/internal/base/invariant"
 	"github.com/mirrorwall/mirrorwall/internal/capture"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 )
@@ -97,6 +100,9 @@ func (r *receiver) recv(fd uintptr) bool {
 
 // receive waits for datagrams and lends them as frames.
 func (r *receiver) receive(raw syscall.RawConn, b *capture.Batch) error {
+	if invariant.Enabled {
+		r.scribble()
+	}
 	r.want = min(len(b.Frames), len(r.msgs))
 	if err := raw.Read(r.try); err != nil {
 		return err
@@ -130,6 +136,13 @@ func (r *receiver) receive(raw syscall.RawConn, b *capture.Batch) error {
 	s.cut.Add(cut)
 	s.bad.Add(bad)
 	return nil
+}
+
+// scribble overwrites what the last batch lent.
+func (r *receiver) scribble() {
+	for i := range r.got {
+		invariant.Scribble(r.data[i*r.room:][:min(int(r.msgs[i].n), r.room)])
+	}
 }
 
 // lend describes datagram i as a frame and readies its header for the next.

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux || !(amd64 || arm64)
 
 package udp
 
@@ -9,10 +9,10 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/capture"
 )
 
-// Receiving is Linux only; elsewhere the rest of the program still builds, for
+// Receiving is for 64-bit Linux only; elsewhere the rest of the program still builds, for
 // files can be inspected anywhere.
 
-var errLinux = errors.New("receiving mirrored traffic needs Linux")
+var errLinux = errors.New("receiving mirrored traffic needs Linux on amd64 or arm64")
 
 func prepare(int, bool, int) (int, error) { return 0, errLinux }
 
