@@ -90,7 +90,7 @@ func (t *Table) reset(f *Flow, p *packet.Packet, d Dir) {
 		o.acked = tcp.Ack
 	}
 	s.Flags |= StreamRST
-	s.beforeRST = s.State
+	s.beforeRST, s.resetBy = s.State, d
 	t.enter(f, TCPClosed)
 	t.flushBoth(f)
 	if !s.resetPending() {
@@ -114,9 +114,10 @@ func (t *Table) flushBoth(f *Flow) {
 	t.drain(f, ToClient)
 }
 
-// afterClose handles packets of a closed session. Data that continues a reset
-// session shows that the receiver did not believe the reset; the session goes
-// on, and so does inspection.
+// afterClose handles packets of a closed session. Whoever sent a reset sends no
+// data after it: if data comes, the reset was forged and the session goes on,
+// and so does inspection. Data of the other side may have been on its way; it is
+// kept for that case.
 func (t *Table) afterClose(f *Flow, p *packet.Packet, d Dir) {
 	s, tcp := f.TCP, &p.TCP
 	h := &s.half[d]
@@ -125,6 +126,11 @@ func (t *Table) afterClose(f *Flow, p *packet.Packet, d Dir) {
 		return
 	}
 	if h.has(halfFIN|halfClosed) || !between(tcp.Seq, h.next, seqMax(h.edge, h.next)) || !t.timely(h, p) {
+		return
+	}
+	if d != s.resetBy {
+		h.next = seqMax(h.next, tcp.Seq+uint32(p.PayloadLen))
+		t.insert(f, d, tcp.Seq, p.Payload)
 		return
 	}
 	if s.Flags&StreamRSTSuspect == 0 {

@@ -215,6 +215,26 @@ func TestUrgent(t *testing.T) {
 	}
 }
 
+// TestForgedServerReset: what the client sends after a reset in the server's
+// name is there once the server goes on; data that was merely under way when
+// the client reset raises nothing.
+func TestForgedServerReset(t *testing.T) {
+	y := flowtest.New(t, flow.DefaultConfig())
+	y.Play(handshake + "S>C RST\nC>S ACK \"GET\"\nS>C ACK seq=1 \"200\"\nC>S ACK")
+	if got := string(y.Recorder.Bytes[0]) + string(y.Recorder.Bytes[1]); got != "GET200" {
+		t.Errorf("forged: bytes: got %q", got)
+	}
+	y = flowtest.New(t, flow.DefaultConfig())
+	got := y.Play(handshake + "C>S RST\nS>C ACK \"under way\"")
+	if strings.Contains(got, "suspected") || y.Flow.TCP.State != flow.TCPClosed {
+		t.Errorf("under way: %v\n%s", y.Flow.TCP.State, got)
+	}
+	y.Table.Expire(y.Now() + 4e9)
+	if got := string(y.Recorder.Bytes[1]); got != "under way" || len(y.Recorder.Wrong) != 0 {
+		t.Errorf("under way: got %q, %q", got, y.Recorder.Wrong)
+	}
+}
+
 // TestForgedFIN: data behind a FIN that the receiver never took is delivered.
 func TestForgedFIN(t *testing.T) {
 	y := flowtest.New(t, flow.DefaultConfig())

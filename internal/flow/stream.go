@@ -71,6 +71,7 @@ type Stream struct {
 	Flags     StreamFlags
 	synacks   uint8 // SYN/ACKs that differed from the first
 	syns      uint8 // SYNs that differed from the first
+	resetBy   Dir
 
 	half  [2]half
 	other offer // the last SYN or SYN/ACK that differed

@@ -102,6 +102,7 @@ func (t *Table) due(i uint32, now int64) {
 		return
 	}
 	if t.wake(f) <= now {
+		t.flushBoth(f)
 		t.close(f, ToServer)
 		t.close(f, ToClient)
 	}
