@@ -75,15 +75,17 @@ func newParser(c *proto.Config) proto.Parser {
 	return p
 }
 
-// Data implements proto.Parser; it always takes everything.
+// Data implements proto.Parser; it always takes everything. Encrypted is said
+// of the first bytes behind both NEWKEYS, so that the NEWKEYS themselves are
+// still inspected as plain payload.
 func (p *parser) Data(d proto.Dir, b []byte) proto.Progress {
 	s := &p.sides[d]
 	n := len(b)
+	done := p.sides[0].stage == atCipher && p.sides[1].stage == atCipher
 	p.live = p.live || n > 0 && !p.freed
 	for len(b) > 0 && s.stage < atCipher {
 		b = b[p.step(d, s, b):]
 	}
-	done := p.sides[0].stage == atCipher && p.sides[1].stage == atCipher
 	return proto.Progress{Used: n, Stop: s.stage == atEnd, Encrypted: done}
 }
 

@@ -90,10 +90,10 @@ func distinct(d *proto.Descriptor) *proto.Descriptor {
 // TestHASSH makes the hash from the lists by hand: each side's own direction.
 func TestHASSH(t *testing.T) {
 	p := newParser(&proto.Config{}).(*parser)
-	for _, s := range cases()[0].Script {
+	for i, s := range cases()[0].Script {
 		pr := p.Data(s.Dir, s.Bytes)
-		if pr.Stop {
-			t.Fatal("stopped")
+		if pr.Stop || pr.Encrypted != (i >= 8) {
+			t.Fatalf("segment %d: %+v", i, pr)
 		}
 	}
 	tests := []struct {

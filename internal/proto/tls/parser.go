@@ -89,10 +89,12 @@ func (p *parser) SetTime(unix int64) { p.tx.now = unix }
 func (p *parser) SetOrigin(name string) { p.tx.origin = name }
 
 // Data implements proto.Parser. It always takes everything: what must be kept
-// of a record or message cut apart is kept here.
+// of a record or message cut apart is kept here. Encrypted is said of the first
+// bytes behind both handshakes, so that what ends them is still inspected as
+// plain payload.
 func (p *parser) Data(d proto.Dir, b []byte) proto.Progress {
 	s := &p.sides[d]
-	n := len(b)
+	n, done := len(b), p.encrypted()
 	p.live = p.live || n > 0 && !p.freed
 	for len(b) > 0 && !s.stop {
 		if s.left == 0 {
@@ -104,7 +106,7 @@ func (p *parser) Data(d proto.Dir, b []byte) proto.Progress {
 		s.left -= take
 		b = b[take:]
 	}
-	return proto.Progress{Used: n, Stop: s.stop, Encrypted: p.encrypted()}
+	return proto.Progress{Used: n, Stop: s.stop, Encrypted: done}
 }
 
 func (p *parser) encrypted() bool { return p.sides[0].secret && p.sides[1].secret }

@@ -100,6 +100,18 @@ func TestAllocs(t *testing.T) {
 	}
 }
 
+// TestEncrypted: the bytes that end the handshakes are not ciphertext yet.
+func TestEncrypted(t *testing.T) {
+	for _, c := range fullCases(t, testCert(t, "x"))[:1] {
+		p := newParser(&proto.Config{})
+		for i, s := range c.Script {
+			if got, want := p.Data(s.Dir, s.Bytes).Encrypted, i >= 4; got != want {
+				t.Errorf("segment %d: encrypted %v", i, got)
+			}
+		}
+	}
+}
+
 // TestGap loses bytes inside a record: the handshake goes on behind them.
 func TestGap(t *testing.T) {
 	script := fullCases(t, testCert(t, "x"))[0].Script
@@ -113,7 +125,8 @@ func TestGap(t *testing.T) {
 		}
 		p.Data(proto.ToClient, flight[hole.to:])
 		p.Data(proto.ToServer, script[2].Bytes)
-		if pr := p.Data(proto.ToClient, script[3].Bytes); !pr.Encrypted || pr.Stop {
+		p.Data(proto.ToClient, script[3].Bytes)
+		if pr := p.Data(proto.ToServer, script[4].Bytes); !pr.Encrypted || pr.Stop {
 			t.Errorf("%v: %+v, want encrypted", hole, pr)
 		}
 		if p.tx.LogReady == 0 || !p.tx.Events.Empty() {
