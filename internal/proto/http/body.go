@@ -8,17 +8,18 @@ const minInspect = 32 << 10
 
 // body is the decoded body of a message.
 type body struct {
-	data  []byte // up to the configured limit
-	total uint64 // decoded bytes, kept or not
-	wire  uint64 // bytes as sent, chunk framing included
-	begun bool
-	whole bool // no more will come
-	gap   bool
-	full  bool // the limit was reached
-	chain chain
-	file  *proto.File // the one being written, nil when none
-	noted bool        // the body's own file was opened, or needs none
-	start int         // of the current file in data
+	data   []byte // up to the configured limit
+	total  uint64 // decoded bytes, kept or not
+	wire   uint64 // bytes as sent, chunk framing included
+	begun  bool
+	whole  bool // no more will come
+	gap    bool
+	full   bool // the limit was reached
+	chain  chain
+	file   *proto.File // the one being written, nil when none
+	ranged bool        // the file is a piece of the flow's assembly
+	noted  bool        // the body's own file was opened, or needs none
+	start  int         // of the current file in data
 }
 
 func (b *body) reset() {
@@ -57,6 +58,13 @@ func (b *body) add(t *tx, d proto.Dir, p []byte, wire int) {
 	b.sink(t, d, p)
 }
 
+// maxKept bounds the body bytes that one flow's live transactions keep, in
+// bodies of full length.
+const maxKept = 40
+
+// bodyRoom is how many more body bytes the flow may keep.
+func (p *parser) bodyRoom() int { return maxKept*p.cfg.bodyLimit - p.kept }
+
 // late takes bytes beyond the message's end that are body all the same.
 func (b *body) late(t *tx, d proto.Dir, p []byte) {
 	b.begin(t, d)
@@ -68,12 +76,13 @@ func (b *body) late(t *tx, d proto.Dir, p []byte) {
 // sink takes decoded bytes.
 func (b *body) sink(t *tx, d proto.Dir, p []byte) {
 	b.total += uint64(len(p))
-	if n := t.p.cfg.bodyLimit - len(b.data); n >= len(p) {
-		b.data = append(b.data, p...)
-	} else {
-		b.data = append(b.data, p[:max(n, 0)]...)
+	n := min(t.p.cfg.bodyLimit-len(b.data), t.p.bodyRoom())
+	if n < len(p) {
 		b.full = true
 	}
+	keep := p[:min(len(p), max(n, 0))]
+	b.data = append(b.data, keep...)
+	t.p.kept += len(keep)
 	if d == proto.ToServer && t.multi.active {
 		t.multi.feed(t, p)
 		return
@@ -84,6 +93,9 @@ func (b *body) sink(t *tx, d proto.Dir, p []byte) {
 	}
 	if b.file != nil {
 		b.file.Append(p)
+	}
+	if b.ranged {
+		t.p.ranges.add(p)
 	}
 }
 
@@ -114,6 +126,9 @@ func (b *body) finish(t *tx, d proto.Dir, cut bool) {
 	if b.file != nil {
 		b.file.Close(cut)
 		b.file = nil
+	}
+	if b.ranged {
+		t.p.ranges.finish(t, !cut && !b.gap)
 	}
 }
 

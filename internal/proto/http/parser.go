@@ -65,8 +65,10 @@ type parser struct {
 	heard   bool // any response byte was seen
 	upgrade string
 	stop    [2]bool
+	ranges  assembly
 	scratch []byte
 	evicted uint64 // transactions ended before their response
+	kept    int    // body bytes of the live transactions
 }
 
 var _ proto.Parser = (*parser)(nil)
@@ -214,7 +216,7 @@ func (p *parser) begin(d proto.Dir, s *side) bool {
 // are too many.
 func (p *parser) newTx() *tx {
 	if len(p.txs) >= maxTx {
-		p.giveUp(0)
+		p.giveUp(maxTx / 2)
 		return nil
 	}
 	if !p.heard && len(p.txs) >= maxUnanswered {
@@ -328,6 +330,7 @@ func (p *parser) Free(n int) {
 
 // recycle keeps t for the next use unless enough are kept or it grew large.
 func (p *parser) recycle(t *tx) {
+	p.kept -= len(t.msg[0].body.data) + len(t.msg[1].body.data)
 	t.reset(p)
 	if len(p.free) < maxFree && t.size() <= maxKeepBytes {
 		p.free = append(p.free, t)
@@ -346,4 +349,5 @@ func (p *parser) Reset() {
 	p.next, p.nextID, p.heard, p.upgrade = 0, 0, false, ""
 	p.stop = [2]bool{}
 	p.evicted = 0
+	p.ranges = assembly{file: p.ranges.file}
 }

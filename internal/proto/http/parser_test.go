@@ -264,3 +264,46 @@ func BenchmarkExchange(b *testing.B) {
 		p.Free(1)
 	}
 }
+
+func TestRangesJoined(t *testing.T) {
+	p := newParser(nil, &pool{})
+	piece := func(start, end int, s string) *tx {
+		p.Data(proto.ToServer, []byte(get))
+		p.Data(proto.ToClient, fmt.Appendf(nil, "HTTP/1.1 206 P\r\nContent-Range: bytes %d-%d/9\r\nContent-Length: %d\r\n\r\n%s", start, end, len(s), s))
+		return p.txs[len(p.txs)-1]
+	}
+	if n := len(piece(0, 3, "abcd").Files); n != 1 {
+		t.Fatalf("first piece: %d files", n)
+	}
+	if n := len(piece(6, 8, "xyz").Files); n != 1 {
+		t.Fatalf("a piece out of order: %d files", n)
+	}
+	last := piece(4, 8, "efghi")
+	if len(last.Files) != 2 {
+		t.Fatalf("last piece: %d files", len(last.Files))
+	}
+	whole := run(t, nil, get, reply("", "abcdefghi")).txs[0].Files[0]
+	if f := last.Files[1]; f.Size != 9 || f.SHA256 != whole.SHA256 || f.Ranged || f.State != proto.FileClosed {
+		t.Errorf("joined: size %d, state %v", f.Size, f.State)
+	}
+}
+
+// Many unanswered uploads keep no more than a flow may.
+func TestKeptBodies(t *testing.T) {
+	p := newParser(&proto.Config{HTTPBodyLimit: 1000}, &pool{})
+	p.heard = true
+	post := []byte("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + strings.Repeat("b", 1000))
+	for range 100 {
+		p.Data(proto.ToServer, post)
+	}
+	kept := 0
+	for _, x := range p.txs {
+		kept += len(x.msg[0].body.data)
+	}
+	if kept != maxKept*1000 || kept != p.kept {
+		t.Errorf("%d bytes kept, %d counted", kept, p.kept)
+	}
+	if p.Reset(); p.kept != 0 {
+		t.Errorf("%d bytes counted after Reset", p.kept)
+	}
+}

@@ -120,6 +120,9 @@ func (p *parser) responseHeaders(s *side, m *message) {
 		s.state = stLength
 	default:
 		s.state = stClose
+		if m.has(hTransferEncoding) {
+			t.Events.Add(evResTE)
+		}
 		if containsLoose(m.value(hContentType), "multipart/byteranges") {
 			t.Events.Add(evByteranges)
 		}
