@@ -10,7 +10,8 @@ func (t *Table) fin(f *Flow, p *packet.Packet, d Dir) {
 	if h.has(halfFIN) {
 		return
 	}
-	if seqLess(at, h.next) || s.half[d^1].has(halfSeen) && seqLess(seqMax(h.edge, h.next)+1, at) {
+	early := seqLess(at, h.next) && !t.ackedBefore(h, at)
+	if early || s.half[d^1].has(halfSeen) && seqLess(seqMax(h.edge, h.next)+1, at) {
 		t.refuse(f, finWrongSeq(s.State))
 		return
 	}
@@ -21,6 +22,15 @@ func (t *Table) fin(f *Flow, p *packet.Packet, d Dir) {
 		t.enter(f, afterFIN(s, d, p.TCP.Flags&packet.ACK != 0))
 	}
 	t.advance(f, d)
+}
+
+// ackedBefore reports whether a FIN at seq is the byte that an ACK, which the
+// capture shows first, has counted as missing data.
+func (t *Table) ackedBefore(h *half, seq uint32) bool {
+	if seq+1 != h.next || h.acked != h.next || seqLess(seq, h.base) {
+		return false
+	}
+	return h.tail == 0 || int64(t.segs.at(h.tail).end()) <= h.offset(seq)
 }
 
 func finWrongSeq(s TCPState) Event {

@@ -147,7 +147,9 @@ func (f *Flow) DirOf(p *packet.Packet) Dir {
 }
 
 // Sink is who uses the bytes of a flow: the sensor's worker. Calls come from
-// inside Table.Track and Table.Expire, in stream order. Slices are borrowed.
+// inside Table.Track, Table.Expire and Table.Flush, in stream order; it must
+// not call the table back. Slices are borrowed. Data that an ACK releases comes
+// while that ACK is tracked, so its direction is mostly against the packet's.
 type Sink interface {
 	// Begin is called when a flow is made, with its first packet.
 	Begin(f *Flow, p *packet.Packet)

@@ -147,6 +147,9 @@ func TestUnreachable(t *testing.T) {
 	if g, d := table.Track(quote(1000, 53)); g != f || d != flow.ToClient {
 		t.Errorf("quoted flow: found %v, %v", g == f, d)
 	}
+	if f.State != flow.StateEstablished || f.ICMP != [4]uint8{} {
+		t.Errorf("quoted flow: %v %v", f.State, f.ICMP)
+	}
 	if g, _ := table.Track(quote(1001, 53)); g == f || g.Key.Proto != packet.ProtoICMP {
 		t.Error("unknown quote: want its own flow")
 	}

@@ -235,6 +235,33 @@ func TestForgedServerReset(t *testing.T) {
 	}
 }
 
+// TestReordered shows packets that a mirror of both ends gets in the wrong
+// order: the answer before what it answers.
+func TestReordered(t *testing.T) {
+	tests := []struct {
+		name, script, want string
+		state              flow.TCPState
+	}{
+		{"SYN/ACK before SYN", "S>C SYN,ACK ack=1\nC>S SYN seq=0\nC>S ACK\nC>S ACK \"x\"\nS>C ACK", "x", flow.TCPEstablished},
+		{"ACK before SYN/ACK", "C>S SYN\nC>S ACK ack=1\nS>C SYN,ACK\nC>S ACK seq=1 \"x\"\nS>C ACK", "x", flow.TCPEstablished},
+		{"ACK before data", handshake + "S>C ACK ack=3\nC>S ACK seq=1 \"xy\"", "xy", flow.TCPEstablished},
+		{"ACK before FIN", handshake + "S>C ACK ack=4\nC>S ACK seq=1 \"xy\"\nC>S FIN,ACK seq=3", "xy", flow.TCPCloseWait},
+		{"FIN before data", handshake + "C>S FIN,ACK seq=3\nC>S ACK seq=1 \"xy\"\nS>C ACK ack=4", "xy", flow.TCPCloseWait},
+	}
+	for _, tt := range tests {
+		y := flowtest.New(t, flow.DefaultConfig())
+		y.Play(tt.script)
+		state := y.Flow.TCP.State
+		y.End()
+		if got := string(y.Recorder.Bytes[0]); got != tt.want || state != tt.state {
+			t.Errorf("%s: got %q %v, want %q %v", tt.name, got, state, tt.want, tt.state)
+		}
+		if n := y.Table.Counters(); n.Gaps != 0 || len(y.Recorder.Wrong) != 0 {
+			t.Errorf("%s: %d gaps, %q", tt.name, n.Gaps, y.Recorder.Wrong)
+		}
+	}
+}
+
 // TestForgedFIN: data behind a FIN that the receiver never took is delivered.
 func TestForgedFIN(t *testing.T) {
 	y := flowtest.New(t, flow.DefaultConfig())

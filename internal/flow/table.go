@@ -75,10 +75,12 @@ func (t *Table) Track(p *packet.Packet) (*Flow, Dir) {
 		return f, d
 	}
 	t.count(f, p, d)
-	if f.TCP != nil && p.Proto == packet.ProtoTCP {
+	if f.TCP == nil {
+		if f.State == StateNew && f.Pkts[0] > 0 && f.Pkts[1] > 0 {
+			t.setState(f, StateEstablished)
+		}
+	} else if p.Proto == packet.ProtoTCP {
 		t.session(f, p, d)
-	} else if f.State == StateNew && f.Pkts[0] > 0 && f.Pkts[1] > 0 {
-		t.setState(f, StateEstablished)
 	}
 	return f, d
 }
@@ -243,7 +245,7 @@ func (t *Table) count(f *Flow, p *packet.Packet, d Dir) {
 	f.LastDir[d] = max(f.LastDir[d], p.Time)
 	if f.Pkts[d] == 0 {
 		f.MinTTL[d], f.MaxTTL[d] = p.TTL, p.TTL
-		if d == ToClient && (p.Proto == packet.ProtoICMP || p.Proto == packet.ProtoICMPv6) {
+		if d == ToClient && (f.Key.Proto == packet.ProtoICMP || f.Key.Proto == packet.ProtoICMPv6) {
 			f.ICMP[2], f.ICMP[3] = p.ICMPType, p.ICMPCode
 		}
 	}
