@@ -50,8 +50,6 @@ type builder struct {
 	onceFlow     bool
 	headerTest   bool // some test looks at this one packet
 	prioGiven    bool
-	dsize        *sizeTest
-	itype        int
 }
 
 // group is the tests of a rule on one buffer.
@@ -133,7 +131,7 @@ func (c *compiler) compileRule(r *rule.Rule) (*Signature, Verdict) {
 	if s.GID == 0 {
 		s.GID = 1
 	}
-	b := &builder{c: c, r: r, s: s, itype: -1}
+	b := &builder{c: c, r: r, s: s}
 	b.cur = b.newGroup(c.bufs.payload)
 	err := b.header()
 	for i := 0; i < len(r.Options) && err == nil; i++ {

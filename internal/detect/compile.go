@@ -20,12 +20,12 @@ type Ruleset struct {
 	numBufs  int
 	cfg      Config
 
-	packet      [numClasses][2]*litGroup // payload of packets
-	stream      [2]*litGroup
-	plain       [numClasses][2][]uint32 // packet rules without fast pattern
-	plainStream [2][]uint32             // stream rules without fast pattern
-	decode      []uint32                // rules on decoder events
-	streamEvent []uint32                // rules on stream events
+	packet      [numClasses][2]payloadGroup
+	stream      [2]payloadGroup
+	plain       [numClasses][2]plainRules // packet rules without fast pattern
+	plainStream [2][]uint32               // stream rules without fast pattern
+	decode      []uint32                  // rules on decoder events
+	streamEvent []uint32                  // rules on stream events
 	ip          ipTable
 	protos      [][2]protoRules // by registry index and direction
 	anyStream   [2]bool         // some rule looks at stream bytes
@@ -195,8 +195,8 @@ type txKey struct {
 func (rs *Ruleset) group(c *compiler) {
 	rs.numBufs = len(c.bufs.list)
 	rs.protos = make([][2]protoRules, len(rs.cfg.Registry.Descriptors))
-	var pkt [numClasses][2]litBuilder
-	var str [2]litBuilder
+	var pkt [numClasses][2]payloadBuilder
+	var str [2]payloadBuilder
 	tx := map[txKey]*litBuilder{}
 	for _, s := range rs.sigs {
 		switch s.kind {
@@ -216,12 +216,12 @@ func (rs *Ruleset) group(c *compiler) {
 	}
 	for d := range str {
 		rs.stream[d] = str[d].build()
-		rs.anyStream[d] = rs.anyStream[d] || rs.stream[d] != nil || len(rs.plainStream[d]) > 0
+		rs.anyStream[d] = rs.anyStream[d] || !rs.stream[d].empty() || len(rs.plainStream[d]) > 0
 	}
 	rs.buildTx(c, tx)
 }
 
-func (rs *Ruleset) groupPacket(s *Signature, pkt *[numClasses][2]litBuilder, str *[2]litBuilder) {
+func (rs *Ruleset) groupPacket(s *Signature, pkt *[numClasses][2]payloadBuilder, str *[2]payloadBuilder) {
 	switch {
 	case s.onDecodeEvent:
 		rs.decode = append(rs.decode, s.id)
@@ -234,17 +234,14 @@ func (rs *Ruleset) groupPacket(s *Signature, pkt *[numClasses][2]litBuilder, str
 		if !s.dirs.Has(Dir(d)) {
 			continue
 		}
-		for _, cl := range s.l4.classes() {
-			// Stream rules also see the packets that joined no stream; for
-			// simplicity of the lists the packet side decides that.
-			if s.fast.buf != nil {
-				if s.onPacket || cl != classTCP {
-					pkt[cl][d].add(&s.fast, s.id)
-				}
-				continue
-			}
-			if s.onPacket || cl != classTCP {
-				rs.plain[cl][d] = append(rs.plain[cl][d], s.id)
+		for _, cl := range s.classes() {
+			switch {
+			case cl == classTCP && !s.onPacket:
+				// Packets that joined no stream are put to the stream's rules.
+			case s.fast.buf != nil:
+				pkt[cl][d].add(&s.fast, s.id)
+			default:
+				rs.plain[cl][d].add(s)
 			}
 		}
 		if !s.onStream {

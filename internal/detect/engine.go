@@ -235,9 +235,5 @@ func (e *Engine) finish(c *ctx) []Match {
 			Spans: e.spans[fd.span : fd.span+fd.n : fd.span+fd.n]})
 	}
 	e.Counters.Alerts += uint64(len(e.out))
-	if len(e.out) > 0 && c.f != nil {
-		c.f.Flags |= flow.FlagAlerted
-		c.f.Alerts += uint32(len(e.out))
-	}
 	return e.out
 }

@@ -137,27 +137,8 @@ func (e *Engine) inspectPacket(c *ctx, own, last bool) {
 
 // scanStream collects the stream rules whose fast pattern is new in the window.
 func (e *Engine) scanStream(c *ctx) {
-	g := e.rs.stream[c.dir]
 	e.cand = append(e.cand, e.rs.plainStream[c.dir]...)
-	if g == nil {
-		return
-	}
-	if g.table != nil {
-		e.hits.Reset()
-		g.table.Scan(c.stream[c.fresh:], &e.hits)
-		e.takeHits(g)
-	}
-	if g.set != nil {
-		e.hits.Reset()
-		g.set.Scan(c.stream[max(0, c.fresh-g.longest+1):], &e.hits)
-		e.takeHits(g)
-	}
-}
-
-func (e *Engine) takeHits(g *litGroup) {
-	for _, id := range e.hits.IDs() {
-		e.cand = append(e.cand, g.sigs[id]...)
-	}
+	e.cand = e.rs.stream[c.dir].scan(c.stream, c.fresh, &e.hits, e.cand)
 }
 
 // packetCandidates collects the rules that may hold for the packet.
@@ -172,18 +153,14 @@ func (e *Engine) packetCandidates(c *ctx, cl class) {
 	if p.IPVersion == 0 || p.Has(packet.FlagInvalid) {
 		return
 	}
-	e.cand = append(e.cand, rs.plain[cl][c.dir]...)
+	e.cand = rs.plain[cl][c.dir].candidates(e.cand, c)
 	if len(p.Payload) == 0 || c.f != nil && c.f.Flags&flow.FlagNoPayloadInspect != 0 {
 		return
 	}
-	if g := rs.packet[cl][c.dir]; g != nil {
-		e.cand = g.scan(p.Payload, &e.hits, e.cand)
-	}
+	e.cand = rs.packet[cl][c.dir].scan(p.Payload, 0, &e.hits, e.cand)
 	if cl == classTCP && !c.inStream() {
 		e.cand = append(e.cand, rs.plainStream[c.dir]...)
-		if g := rs.stream[c.dir]; g != nil {
-			e.cand = g.scan(p.Payload, &e.hits, e.cand)
-		}
+		e.cand = rs.stream[c.dir].scan(p.Payload, 0, &e.hits, e.cand)
 	}
 }
 

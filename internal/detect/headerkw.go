@@ -11,38 +11,38 @@ import (
 )
 
 func headerKeywords() []keyword {
-	num := func(name string, proto uint8, get func(p *packet.Packet) (uint64, bool), aliases ...string) keyword {
-		return keyword{name: name, aliases: aliases, parse: parseHeaderNumber(proto, get)}
+	num := func(name string, get func(p *packet.Packet) (uint64, bool), aliases ...string) keyword {
+		return keyword{name: name, aliases: aliases, parse: parseHeaderNumber(get)}
 	}
 	tcp := func(get func(t *packet.TCP) uint64) func(p *packet.Packet) (uint64, bool) {
 		return func(p *packet.Packet) (uint64, bool) { return get(&p.TCP), p.Proto == packet.ProtoTCP }
 	}
 	return []keyword{
-		num("ttl", 0, func(p *packet.Packet) (uint64, bool) { return uint64(p.TTL), p.IPVersion != 0 }),
-		num("tos", 0, func(p *packet.Packet) (uint64, bool) { return uint64(p.TOS), p.IPVersion == 4 }),
-		num("id", 0, func(p *packet.Packet) (uint64, bool) { return uint64(p.IPID), p.IPVersion == 4 }),
-		num("fragoffset", 0, func(p *packet.Packet) (uint64, bool) { return uint64(p.FragOff / 8), p.IPVersion != 0 }),
-		num("seq", packet.ProtoTCP, tcp(func(t *packet.TCP) uint64 { return uint64(t.Seq) }), "tcp.seq"),
-		num("ack", packet.ProtoTCP, tcp(func(t *packet.TCP) uint64 { return uint64(t.Ack) }), "tcp.ack"),
-		num("window", packet.ProtoTCP, tcp(func(t *packet.TCP) uint64 { return uint64(t.Window) }), "tcp.window"),
-		num("tcp.mss", packet.ProtoTCP, func(p *packet.Packet) (uint64, bool) {
+		num("ttl", func(p *packet.Packet) (uint64, bool) { return uint64(p.TTL), p.IPVersion != 0 }),
+		num("tos", func(p *packet.Packet) (uint64, bool) { return uint64(p.TOS), p.IPVersion == 4 }),
+		num("id", func(p *packet.Packet) (uint64, bool) { return uint64(p.IPID), p.IPVersion == 4 }),
+		num("fragoffset", func(p *packet.Packet) (uint64, bool) { return uint64(p.FragOff / 8), p.IPVersion != 0 }),
+		num("seq", tcp(func(t *packet.TCP) uint64 { return uint64(t.Seq) }), "tcp.seq"),
+		num("ack", tcp(func(t *packet.TCP) uint64 { return uint64(t.Ack) }), "tcp.ack"),
+		num("window", tcp(func(t *packet.TCP) uint64 { return uint64(t.Window) }), "tcp.window"),
+		num("tcp.mss", func(p *packet.Packet) (uint64, bool) {
 			return uint64(p.TCP.MSS), p.Proto == packet.ProtoTCP && p.TCP.MSS != 0
 		}),
-		num("tcp.wscale", packet.ProtoTCP, func(p *packet.Packet) (uint64, bool) {
+		num("tcp.wscale", func(p *packet.Packet) (uint64, bool) {
 			return uint64(p.TCP.WScale), p.Proto == packet.ProtoTCP && p.TCP.HasWScale
 		}),
-		num("itype", packet.ProtoICMP, func(p *packet.Packet) (uint64, bool) { return uint64(p.ICMPType), isICMP(p) }),
-		num("icode", packet.ProtoICMP, func(p *packet.Packet) (uint64, bool) { return uint64(p.ICMPCode), isICMP(p) }),
-		num("icmp_id", packet.ProtoICMP, func(p *packet.Packet) (uint64, bool) { return echoField(p, 4) }),
-		num("icmp_seq", packet.ProtoICMP, func(p *packet.Packet) (uint64, bool) { return echoField(p, 6) }),
-		num("icmpv6.mtu", packet.ProtoICMPv6, func(p *packet.Packet) (uint64, bool) {
+		num("itype", func(p *packet.Packet) (uint64, bool) { return uint64(p.ICMPType), isICMP(p) }),
+		num("icode", func(p *packet.Packet) (uint64, bool) { return uint64(p.ICMPCode), isICMP(p) }),
+		num("icmp_id", func(p *packet.Packet) (uint64, bool) { return echoField(p, 4) }),
+		num("icmp_seq", func(p *packet.Packet) (uint64, bool) { return echoField(p, 6) }),
+		num("icmpv6.mtu", func(p *packet.Packet) (uint64, bool) {
 			if p.Proto != packet.ProtoICMPv6 || p.ICMPType != 2 || len(p.L4) < 8 {
 				return 0, false
 			}
 			return uint64(binary.BigEndian.Uint32(p.L4[4:])), true
 		}),
-		num("dsize", 0, func(p *packet.Packet) (uint64, bool) { return uint64(p.PayloadLen), true }),
-		num("vlan.layers", 0, func(p *packet.Packet) (uint64, bool) { return uint64(p.VLANs), true }),
+		num("dsize", func(p *packet.Packet) (uint64, bool) { return uint64(p.PayloadLen), true }),
+		num("vlan.layers", func(p *packet.Packet) (uint64, bool) { return uint64(p.VLANs), true }),
 		{name: "vlan.id", parse: parseVLAN},
 		{name: "tcp.flags", aliases: []string{"flags"}, parse: parseTCPFlags},
 		{name: "fragbits", parse: parseFragbits},
@@ -87,7 +87,7 @@ func echoField(p *packet.Packet, off int) (uint64, bool) {
 	return 0, false
 }
 
-func parseHeaderNumber(proto uint8, get func(p *packet.Packet) (uint64, bool)) func(*builder, *rule.Option) error {
+func parseHeaderNumber(get func(p *packet.Packet) (uint64, bool)) func(*builder, *rule.Option) error {
 	return func(b *builder, opt *rule.Option) error {
 		v := strings.Trim(strings.TrimSpace(opt.Value), "\"")
 		if opt.Neg && !strings.HasPrefix(v, "!") {
@@ -97,15 +97,10 @@ func parseHeaderNumber(proto uint8, get func(p *packet.Packet) (uint64, bool)) f
 		if err != nil {
 			return err
 		}
-		switch opt.Name {
-		case "dsize":
-			b.dsize = &t
-		case "itype":
-			if n, ok := t.exactly(); ok && n < 256 {
-				b.itype = int(n)
-			}
+		if opt.Name == "dsize" && t.not {
+			// "Not n" means a payload of another size, not none.
+			b.packetTest(func(c *ctx) bool { return c.p.PayloadLen > 0 })
 		}
-		_ = proto
 		b.packetTest(func(c *ctx) bool {
 			n, ok := get(c.p)
 			return ok && t.holds(n)
@@ -221,7 +216,7 @@ func parseTCPFlags(b *builder, opt *rule.Option) error {
 		return err
 	}
 	t := flagTest{want: want, mask: ^skip, op: mod}
-	b.s.tcpFlags = true
+	b.s.key.flags, b.s.key.hasFlags = t, true
 	b.packetTest(func(c *ctx) bool { return c.p.Proto == packet.ProtoTCP && t.holds(c.p.TCP.Flags) })
 	return nil
 }
@@ -302,6 +297,9 @@ func parseIPProto(b *builder, opt *rule.Option) error {
 	t, err := parseSize(v)
 	if err != nil {
 		return err
+	}
+	if n, ok := t.exactly(); ok && n < 256 {
+		b.s.key.ipProto, b.s.key.hasIPProto = uint8(n), true
 	}
 	b.packetTest(func(c *ctx) bool { return c.p.IPVersion != 0 && t.holds(uint64(c.p.Proto)) })
 	return nil

@@ -20,6 +20,50 @@ type litGroup struct {
 	longest int // bytes of the set's longest pattern
 }
 
+// headBytes is how far into a payload the patterns may lie that are looked for
+// at its start only.
+const headBytes = 128
+
+// payloadGroup is the prefilter of payload bytes: the patterns with a depth are
+// looked for near the start, the others everywhere.
+type payloadGroup struct{ head, all *litGroup }
+
+// payloadBuilder collects the patterns of a payloadGroup.
+type payloadBuilder struct{ head, all litBuilder }
+
+func (pb *payloadBuilder) add(f *fastPattern, id uint32) {
+	if f.limit > 0 && f.limit <= headBytes {
+		pb.head.add(f, id)
+		return
+	}
+	pb.all.add(f, id)
+}
+
+func (pb *payloadBuilder) build() payloadGroup {
+	return payloadGroup{pb.head.build(), pb.all.build()}
+}
+
+func (g *payloadGroup) empty() bool { return g.head == nil && g.all == nil }
+
+// scan adds the rules whose fast pattern is in b to dst. fresh is where bytes
+// start that were not scanned before; patterns with a depth count from there.
+func (g *payloadGroup) scan(b []byte, fresh int, h *match.Hits, dst []uint32) []uint32 {
+	if g.head != nil {
+		dst = g.head.scan(b[fresh:min(len(b), fresh+headBytes)], h, dst)
+	}
+	if g.all == nil {
+		return dst
+	}
+	h.Reset()
+	if g.all.table != nil {
+		g.all.table.Scan(b[fresh:], h)
+	}
+	if g.all.set != nil {
+		g.all.set.Scan(b[max(0, fresh-g.all.longest+1):], h)
+	}
+	return g.all.take(h, dst)
+}
+
 // scan adds the rules whose fast pattern is in b to dst.
 func (g *litGroup) scan(b []byte, h *match.Hits, dst []uint32) []uint32 {
 	h.Reset()
@@ -29,6 +73,10 @@ func (g *litGroup) scan(b []byte, h *match.Hits, dst []uint32) []uint32 {
 	if g.table != nil {
 		g.table.Scan(b, h)
 	}
+	return g.take(h, dst)
+}
+
+func (g *litGroup) take(h *match.Hits, dst []uint32) []uint32 {
 	for _, id := range h.IDs() {
 		dst = append(dst, g.sigs[id]...)
 	}
@@ -228,6 +276,9 @@ func (f *fastPattern) set(o *op, t *bufTest) {
 	f.bytes = o.pattern
 	if o.fpLen > 0 {
 		f.bytes = o.pattern[o.fpOff : o.fpOff+o.fpLen]
+	}
+	if t.buf.kind == bufPayload && o.has(flagDepth) && o.depth.ref|o.offset.ref == 0 {
+		f.limit = int(o.depth.n + o.offset.n)
 	}
 	f.explain = fmt.Sprintf("%q on %s", f.bytes, t.buf.name)
 }

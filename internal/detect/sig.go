@@ -35,7 +35,6 @@ type sig struct {
 	onPacket      bool // payload tests run on packets
 	onStream      bool // payload tests run on stream chunks
 	absolute      bool // payload tests count from the start
-	tcpFlags      bool
 	onDecodeEvent bool
 	onStreamEvent bool
 	appMask       uint64 // protocols by registry index, 0 for any or none
@@ -51,6 +50,7 @@ type sig struct {
 	bits       bitUse
 	limit      threshold
 	fast       fastPattern
+	key        plainKey
 	payloadBuf *buffer
 }
 
@@ -81,6 +81,7 @@ type fastPattern struct {
 	bytes   []byte
 	nocase  bool
 	kind    fastKind
+	limit   int // payload: the pattern ends here at the latest; 0: anywhere
 	ops     int // the content's place in its group
 	explain string
 }
