@@ -144,9 +144,9 @@ func (p *parser) bodyBytes(d proto.Dir, s *side, b []byte, wire int) {
 	s.cur.msg[d].body.add(s.cur, d, b, wire)
 }
 
-// bodyEnd notes that the current message is whole.
+// bodyEnd notes that the current message is whole. Its progress stays at the
+// body until it is complete: surplus bytes may still be added.
 func (p *parser) bodyEnd(d proto.Dir, s *side) {
-	s.cur.advance(d, progTrailer)
 	s.state = stFinal
 	if d == proto.ToServer {
 		s.loose = false

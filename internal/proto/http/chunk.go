@@ -106,7 +106,6 @@ func (p *parser) chunkLineEnd(d proto.Dir, s *side, end bool) {
 	s.base = len(m.raw)
 	s.pos, s.scan = s.base, s.base
 	s.bareLF, s.lfcr, s.has = false, false, false
-	t.advance(d, progTrailer)
 	s.state = stTrailer
 }
 
