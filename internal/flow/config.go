@@ -143,7 +143,7 @@ func (t Timeout) withDefaults(d Timeout) Timeout {
 	}
 	set(&t.New, d.New)
 	set(&t.Established, d.Established)
-	set(&t.Closed, max(d.Closed, 0))
+	set(&t.Closed, d.Closed)
 	set(&t.Bypassed, d.Bypassed)
 	if t.Closed == 0 {
 		t.Closed = t.Established

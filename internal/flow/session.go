@@ -54,6 +54,9 @@ func (t *Table) countFlags(flags uint8) {
 // enter moves the session, and with it the flow, to state.
 func (t *Table) enter(f *Flow, state TCPState) {
 	f.TCP.State = state
+	if state == TCPEstablished {
+		f.TCP.Flags |= StreamEstablished
+	}
 	switch state {
 	case TCPLastACK, TCPTimeWait, TCPClosed:
 		t.setState(f, StateClosed)

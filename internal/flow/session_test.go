@@ -172,6 +172,28 @@ func TestResetGrace(t *testing.T) {
 	}
 }
 
+func TestEstablished(t *testing.T) {
+	tests := []struct {
+		script string
+		want   bool
+	}{
+		{"C>S SYN", false},
+		{"C>S SYN\nS>C SYN,ACK", false},
+		{"C>S SYN\nS>C RST,ACK", false},
+		{"C>S SYN\nS>C SYN,ACK\nC>S RST", false},
+		{handshake, true},
+		{handshake + "C>S RST", true},
+		{"C>S ACK \"x\"", true},
+	}
+	for _, tt := range tests {
+		y := flowtest.New(t, flow.DefaultConfig())
+		y.Play(tt.script)
+		if got := y.Flow.TCP.Established(); got != tt.want {
+			t.Errorf("%q: got %v", tt.script, got)
+		}
+	}
+}
+
 func TestStreamFacts(t *testing.T) {
 	y := flowtest.New(t, flow.DefaultConfig())
 	y.Play(handshake + `

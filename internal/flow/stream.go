@@ -56,6 +56,8 @@ const (
 	StreamRST
 	// StreamRSTSuspect: the session went on after a reset.
 	StreamRSTSuspect
+	// StreamEstablished: the handshake was completed or taken for granted.
+	StreamEstablished
 	// StreamSYNAgain: the client began anew; the server has not agreed yet.
 	StreamSYNAgain
 )
@@ -145,7 +147,7 @@ func seqMax(a, b uint32) uint32 {
 
 // Established reports whether the session got past its handshake or was picked
 // up in mid-stream; it stays true when the session closes.
-func (s *Stream) Established() bool { return s.State >= TCPEstablished }
+func (s *Stream) Established() bool { return s.Flags&StreamEstablished != 0 }
 
 // Size is the sequence space direction d has used, the SYN included, as
 // Suricata's stream_size counts.
