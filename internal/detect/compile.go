@@ -111,6 +111,7 @@ func (rs *Ruleset) addRule(c *compiler, r, latest *rule.Rule) {
 	if s != nil {
 		s.payloadBuf = c.bufs.payload
 		s.chooseFast()
+		s.settleClasses(c.cfg.Registry)
 		rs.sigs = append(rs.sigs, s)
 	}
 	c.rep.add(v)
@@ -234,7 +235,7 @@ func (rs *Ruleset) groupPacket(s *Signature, pkt *[numClasses][2]payloadBuilder,
 		if !s.dirs.Has(Dir(d)) {
 			continue
 		}
-		for _, cl := range s.classes() {
+		for _, cl := range s.classes {
 			switch {
 			case cl == classTCP && !s.onPacket:
 				// Packets that joined no stream are put to the stream's rules.

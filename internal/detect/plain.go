@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mirrorwall/mirrorwall/internal/packet"
+	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
@@ -93,14 +94,20 @@ func (pr *plainRules) candidates(out []uint32, c *ctx) []uint32 {
 	return out
 }
 
-// classes lists the classes of packets that the rule can match.
-func (s *Signature) classes() []class {
-	if !s.key.hasIPProto {
-		return s.l4.classes()
+// settleClasses lists the classes of packets that the rule can match.
+func (s *Signature) settleClasses(r *proto.Registry) {
+	list := s.l4.classes()
+	if s.l4 == l4App {
+		tcp, udp := false, false
+		for _, i := range apps(s.appMask) {
+			tcp, udp = tcp || r.Descriptors[i].TCP, udp || r.Descriptors[i].UDP
+		}
+		list = slices.DeleteFunc(list, func(c class) bool { return c == classTCP && !tcp || c == classUDP && !udp })
 	}
-	p := packet.Packet{Proto: s.key.ipProto}
-	if cl := classOf(&p); slices.Contains(s.l4.classes(), cl) {
-		return []class{cl}
+	if s.key.hasIPProto {
+		p := packet.Packet{Proto: s.key.ipProto}
+		want := classOf(&p)
+		list = slices.DeleteFunc(list, func(c class) bool { return c != want })
 	}
-	return nil
+	s.classes = list
 }

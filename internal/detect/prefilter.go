@@ -182,7 +182,8 @@ func (s *Signature) chooseFast() {
 }
 
 // fastScore orders contents: explicit choice, then exact positions, then
-// length and variety of bytes.
+// length and variety of bytes. A fast_pattern of one or two payload bytes
+// counts little: which content is looked for first never changes what matches.
 func fastScore(o *op, t *bufTest) int {
 	pat := o.pattern
 	if o.fpLen > 0 {
@@ -195,10 +196,19 @@ func fastScore(o *op, t *bufTest) int {
 	case fastSuffix:
 		score += 1 << 12
 	}
-	if o.has(flagFastPattern) {
+	if len(pat) >= 3 && fixedAtHead(o, t) {
+		score += 64
+	}
+	if o.has(flagFastPattern) && (len(pat) >= 3 || t.buf.kind != bufPayload) {
 		score += 1 << 20
 	}
 	return score + t.buf.prio
+}
+
+// fixedAtHead reports a payload content that lies near the start.
+func fixedAtHead(o *op, t *bufTest) bool {
+	return t.buf.kind == bufPayload && o.has(flagDepth) && o.depth.ref|o.offset.ref == 0 &&
+		o.depth.n+o.offset.n <= headBytes
 }
 
 // strength is a pattern's rarity: each new byte value counts by its kind, a

@@ -142,7 +142,19 @@ func (pl *player) top(t *testing.T, rs *Ruleset) {
 		idx[i] = i
 	}
 	sort.Slice(idx, func(i, j int) bool { return pl.e.Checks[idx[i]] > pl.e.Checks[idx[j]] })
-	for _, i := range idx[:min(len(idx), 30)] {
+	byPattern := map[string]uint64{}
+	for i, s := range rs.sigs {
+		byPattern[s.fast.explain] += pl.e.Checks[i]
+	}
+	var names []string
+	for n := range byPattern {
+		names = append(names, n)
+	}
+	sort.Slice(names, func(i, j int) bool { return byPattern[names[i]] > byPattern[names[j]] })
+	for _, n := range names[:min(len(names), 25)] {
+		t.Logf("%8d %s", byPattern[n], n)
+	}
+	for _, i := range idx[:min(len(idx), 10)] {
 		s := rs.sigs[i]
 		t.Logf("%8d checks %6d hits sid %d %s", pl.e.Checks[i], pl.e.Matches[i], s.SID, s.fast.explain)
 	}

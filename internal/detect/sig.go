@@ -37,7 +37,8 @@ type sig struct {
 	absolute      bool // payload tests count from the start
 	onDecodeEvent bool
 	onStreamEvent bool
-	appMask       uint64 // protocols by registry index, 0 for any or none
+	classes       []class // of packets that it can match
+	appMask       uint64  // protocols by registry index, 0 for any or none
 	ends          ends
 
 	tests      []packetTest
