@@ -289,6 +289,10 @@ func (s *Spool) End() Position {
 	return Position{l.id, l.size}
 }
 
+// Lowest is the least position that all readers have acknowledged; readers is
+// false when there are none.
+func (s *Spool) Lowest() (low Position, readers bool) { return lowestCursor(s.dir) }
+
 // Close syncs and closes the spool; readers end with ErrClosed once they have
 // read everything.
 func (s *Spool) Close() error {

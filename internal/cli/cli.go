@@ -58,6 +58,7 @@ func (a *app) root() *cobra.Command {
 	})
 	root.AddCommand(
 		a.inspectCommand(),
+		a.runCommand(),
 		a.rulesCommand(),
 		a.versionCommand(),
 	)

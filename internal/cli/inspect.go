@@ -90,7 +90,7 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 
 // sensorConfig builds the worker's configuration from the flags.
 func (a *app) sensorConfig(f *inspectFlags) (*sensor.Config, error) {
-	cfg, err := sensor.DefaultConfig()
+	cfg, err := sensor.DefaultConfig(catalogue())
 	if err != nil {
 		return nil, err
 	}

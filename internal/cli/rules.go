@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mirrorwall/mirrorwall/apps"
 	"github.com/mirrorwall/mirrorwall/internal/detect"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 	"github.com/mirrorwall/mirrorwall/internal/sensor"
@@ -164,7 +165,7 @@ func (f *rulesFlags) add(c *cobra.Command, withRules bool) {
 
 // compile loads the rules that a rules command works on.
 func (a *app) compile(f *rulesFlags, paths []string) (*detect.Ruleset, *ruleReport, error) {
-	cfg, err := sensor.DefaultConfig()
+	cfg, err := sensor.DefaultConfig(catalogue())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -332,3 +333,6 @@ func (a *app) rulesExplain() *cobra.Command {
 	f.add(c, true)
 	return c
 }
+
+// catalogue is the embedded application catalogue.
+func catalogue() fs.FS { return apps.FS }

@@ -3,11 +3,11 @@ package sensor
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"strconv"
 	"strings"
 
-	"github.com/mirrorwall/mirrorwall/apps"
 	"github.com/mirrorwall/mirrorwall/internal/appid"
 	"github.com/mirrorwall/mirrorwall/internal/detect"
 	"github.com/mirrorwall/mirrorwall/internal/flow"
@@ -16,10 +16,10 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/proto/all"
 )
 
-// DefaultConfig is a sensor with every protocol, the embedded catalogue, and
-// no rules.
-func DefaultConfig() (*Config, error) {
-	cat, err := appid.Load(apps.FS)
+// DefaultConfig is a sensor with every protocol, the catalogue in fsys, and no
+// rules.
+func DefaultConfig(fsys fs.FS) (*Config, error) {
+	cat, err := appid.Load(fsys)
 	if err != nil {
 		return nil, fmt.Errorf("application catalogue: %w", err)
 	}

@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mirrorwall/mirrorwall/internal/config"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	path := ""
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run the service: receive mirrored traffic, detect, log, respond",
+		Long: "Run reads the configuration, listens for mirrored traffic and works until it is\n" +
+			"told to end (SIGTERM, Ctrl-C). SIGHUP compiles the rules again without losing a\n" +
+			"packet. It needs no privilege for the ports above 1023.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), path) },
+	}
+	c.Flags().StringVarP(&path, "config", "c", "mirrorwall.yaml", "configuration `file`")
+	return c
+}
+
+func (a *app) run(ctx context.Context, path string) error {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(a.err, nil))
+	s, err := a.newService(path, cfg, log, nil)
+	if err != nil {
+		return err
+	}
+	if s.report.Refused > 0 {
+		a.printRefused(s.report, 10)
+	}
+	log.Info("rules loaded", "active", s.report.Active, "inactive", s.report.Inactive, "refused", s.report.Refused,
+		"version", s.sensorCfg.Rules.Version())
+	for _, addr := range s.sensor.Addresses() {
+		log.Info("listening for mirrored traffic", "address", addr)
+	}
+	if s.health != nil {
+		log.Info("health and metrics", "address", s.health.Addr())
+	}
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-hup:
+				if err := s.reload(a); err != nil {
+					log.Error("rules not reloaded, the old ones stay", "err", err)
+					continue
+				}
+				log.Info("rules reloaded", "active", s.report.Active, "refused", s.report.Refused)
+			}
+		}
+	}()
+	err = s.run(ctx)
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	log.Info("stopped", "err", err)
+	return err
+}

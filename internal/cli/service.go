@@ -1,0 +1,317 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"github.com/mirrorwall/mirrorwall/internal/bus"
+	"github.com/mirrorwall/mirrorwall/internal/capture/udp"
+	"github.com/mirrorwall/mirrorwall/internal/config"
+	"github.com/mirrorwall/mirrorwall/internal/detect"
+	"github.com/mirrorwall/mirrorwall/internal/packet"
+	"github.com/mirrorwall/mirrorwall/internal/record"
+	"github.com/mirrorwall/mirrorwall/internal/record/filter"
+	"github.com/mirrorwall/mirrorwall/internal/respond"
+	actions "github.com/mirrorwall/mirrorwall/internal/respond/all"
+	"github.com/mirrorwall/mirrorwall/internal/sensor"
+	"github.com/mirrorwall/mirrorwall/internal/sensor/health"
+)
+
+// service is everything that `run` starts, in one process: the sensor, its
+// outputs, the responder and the health listener.
+type service struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	sensor    *sensor.Service
+	sensorCfg *sensor.Config
+	report    *ruleReport
+	eve       *record.File
+	spool     *bus.Spool
+	dead      *bus.Spool
+	responder *respond.Responder
+	health    *health.Server
+}
+
+// newService opens everything that a configuration names. On an error nothing
+// stays open.
+func (a *app) newService(name string, cfg *config.Config, log *slog.Logger, obs sensor.Observer) (*service, error) {
+	s := &service{cfg: cfg, log: log}
+	if err := s.open(a, name, obs); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *service) open(a *app, name string, obs sensor.Observer) error {
+	lists, err := matchLists(name, s.cfg)
+	if err != nil {
+		return err
+	}
+	if err := s.openSensorConfig(a); err != nil {
+		return err
+	}
+	if s.spool, err = bus.Open(filepath.Join(s.cfg.State, "spool"), bus.Options{}); err != nil {
+		return fail(err, "state: names the folder; it must be writable")
+	}
+	if s.dead, err = bus.Open(filepath.Join(s.cfg.State, "dead"), bus.Options{}); err != nil {
+		return fail(err, "state: names the folder; it must be writable")
+	}
+	if s.cfg.EVE.Path != "" {
+		s.eve, err = record.OpenFile(s.cfg.EVE.Path, record.FileOptions{
+			MaxBytes: int64(s.cfg.EVE.RotateBytes), MaxAge: time.Duration(s.cfg.EVE.RotateEvery), Keep: s.cfg.EVE.Keep,
+		})
+		if err != nil {
+			return fail(err, "eve: path: names the file; its folder must be there and writable")
+		}
+	}
+	s.sensor, err = sensor.NewService(sensor.ServiceConfig{
+		Config: s.sensorCfg, Listen: listenOptions(s.cfg), Workers: s.cfg.Sensor.Workers,
+		StatsEvery: 30 * time.Second, Log: s.log,
+	}, &tee{s}, obs)
+	if err != nil {
+		return err
+	}
+	s.responder = respond.New(s.spool, s.dead, lists, respond.Options{})
+	if s.cfg.Health.Address != "" {
+		s.health, err = health.Listen(s.cfg.Health.Address, s.sensor, s.checks, s.collectors()...)
+	}
+	return err
+}
+
+func (s *service) openSensorConfig(a *app) error {
+	cfg, err := sensor.DefaultConfig(catalogue())
+	if err != nil {
+		return err
+	}
+	c := s.cfg.Sensor
+	cfg.Flow.MaxFlows, cfg.Flow.Depth = c.MaxFlows, uint64(c.StreamDepth)
+	cfg.Decode.VerifyChecksums, cfg.Dedup = c.Checksums, c.Dedup
+	cfg.FlowInterval = int64(c.FlowInterval)
+	cfg.Sources = sensor.NewSources(prefixes(c.Sources.Networks), vniRanges(c.Sources.VNIs))
+	cfg.Tenants = &sensor.Tenants{}
+	for _, t := range s.cfg.Tenants {
+		cfg.Tenants.Add(t.Name, vniRanges(t.VNIs))
+	}
+	s.sensorCfg = cfg
+	rules, rep, err := s.compile(a)
+	if err != nil {
+		return err
+	}
+	cfg.Rules, cfg.TenantRules, s.report = rules.All, rules.Tenants, rep
+	return nil
+}
+
+// compile reads the rule files and compiles them, once more for each tenant
+// with variables of its own.
+func (s *service) compile(a *app) (*sensor.Rules, *ruleReport, error) {
+	paths, err := ruleFiles(s.cfg.Rules.Files)
+	if err != nil {
+		return nil, nil, err
+	}
+	parsed := &parsedRules{}
+	if s.cfg.Rules.Bundled {
+		if parsed, err = bundledRules(); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(paths) > 0 {
+		more, err := parseRules(paths)
+		if err != nil {
+			return nil, nil, err
+		}
+		parsed.files = append(parsed.files, more.files...)
+		parsed.errs = append(parsed.errs, more.errs...)
+	}
+	vars := withVars(detect.DefaultVars(), s.cfg.Vars)
+	all, rep := detect.Compile(parsed.files, s.sensorCfg.DetectConfig(vars))
+	out := &sensor.Rules{All: all, Tenants: map[uint32]*detect.Ruleset{}}
+	for i, t := range s.cfg.Tenants {
+		if len(t.Vars.AddressGroups)+len(t.Vars.PortGroups) == 0 {
+			continue
+		}
+		own := withVars(withVars(detect.DefaultVars(), s.cfg.Vars), t.Vars)
+		out.Tenants[s.sensorCfg.Tenants.ID(i)], _ = detect.Compile(parsed.files, s.sensorCfg.DetectConfig(own))
+	}
+	return out, newRuleReport(parsed, rep), nil
+}
+
+// reload compiles the rules again and hands them to the workers.
+func (s *service) reload(a *app) error {
+	rules, rep, err := s.compile(a)
+	if err != nil {
+		return err
+	}
+	s.report = rep
+	s.sensor.Reload(rules)
+	return nil
+}
+
+// run works until ctx ends, then drains: the sensor first, so that its last
+// records reach the outputs.
+func (s *service) run(ctx context.Context) error {
+	rctx, stopResponder := context.WithCancel(context.Background())
+	defer stopResponder()
+	responded := make(chan error, 1)
+	go func() { responded <- s.responder.Run(rctx) }()
+	served := make(chan error, 1)
+	if s.health != nil {
+		go func() { served <- s.health.Run(rctx) }()
+	}
+	err := s.sensor.Run(ctx)
+	s.waitForDeliveries()
+	stopResponder()
+	err = errors.Join(err, <-responded)
+	if s.health != nil {
+		err = errors.Join(err, <-served)
+	}
+	return errors.Join(err, s.close())
+}
+
+// drainFor bounds how long an ending service waits for its responder; what is
+// left then is delivered after the next start.
+const drainFor = 2 * time.Second
+
+func (s *service) waitForDeliveries() {
+	deadline := time.Now().Add(drainFor)
+	for end := s.spool.End(); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if low, readers := s.spool.Lowest(); !readers || !low.Before(end) {
+			return
+		}
+	}
+}
+
+func (s *service) close() error {
+	var errs []error
+	if s.sensor != nil {
+		errs = append(errs, s.sensor.Close())
+	}
+	if s.eve != nil {
+		errs = append(errs, s.eve.Close())
+	}
+	if s.spool != nil {
+		errs = append(errs, s.spool.Close())
+	}
+	if s.dead != nil {
+		errs = append(errs, s.dead.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// tee writes records to eve.json and, one by one, into the spool.
+type tee struct{ s *service }
+
+// Write implements sensor.Output. Both are tried; each counts its own losses.
+func (t *tee) Write(lines []byte) (int, error) {
+	var errs []error
+	if t.s.eve != nil {
+		_, err := t.s.eve.Write(lines)
+		errs = append(errs, err)
+	}
+	if len(t.s.cfg.Respond) > 0 {
+		records := bytes.Split(bytes.TrimSuffix(lines, []byte("\n")), []byte("\n"))
+		errs = append(errs, t.s.spool.Append(records...))
+	}
+	err := errors.Join(errs...)
+	if err != nil {
+		t.s.log.Error("records lost", "err", err)
+	}
+	return len(lines), err
+}
+
+func matchLists(name string, cfg *config.Config) ([]*respond.MatchList, error) {
+	var out []*respond.MatchList
+	var errs []error
+	for i := range cfg.Respond {
+		r := &cfg.Respond[i]
+		m, err := matchList(name, r)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s:%d: respond: %s: %w", name, r.Line(), r.Name, err))
+			continue
+		}
+		out = append(out, m)
+	}
+	return out, errors.Join(errs...)
+}
+
+func matchList(name string, r *config.Respond) (*respond.MatchList, error) {
+	f, err := filter.Parse(r.Filter)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range actions.Actions() {
+		if d.Name != r.Action {
+			continue
+		}
+		act, err := d.New(func(into any) error { return r.Decode(name, into) })
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Name, err)
+		}
+		return &respond.MatchList{Name: r.Name, Log: r.Log, Filter: f, Action: act}, nil
+	}
+	return nil, fmt.Errorf("action: want one of %s, got %q", actionNames(), r.Action)
+}
+
+func actionNames() []string {
+	var out []string
+	for _, d := range actions.Actions() {
+		out = append(out, d.Name)
+	}
+	return out
+}
+
+func listenOptions(cfg *config.Config) []udp.Options {
+	var out []udp.Options
+	for _, l := range cfg.Sensor.Listen {
+		o := udp.Options{Addr: l.Address, Encap: packet.EncapVXLAN, ReceiveBuffer: int(cfg.Sensor.ReceiveBuffer)}
+		if l.Encap == "geneve" {
+			o.Encap = packet.EncapGENEVE
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func prefixes(in []config.Prefix) []netip.Prefix {
+	var out []netip.Prefix
+	for _, p := range in {
+		out = append(out, p.Prefix)
+	}
+	return out
+}
+
+func vniRanges(in []config.VNIRange) []sensor.VNIRange {
+	var out []sensor.VNIRange
+	for _, r := range in {
+		out = append(out, sensor.VNIRange(r))
+	}
+	return out
+}
+
+func withVars(v detect.Vars, over config.Vars) detect.Vars {
+	for name, text := range over.AddressGroups {
+		v.AddressGroups[name] = text
+	}
+	for name, text := range over.PortGroups {
+		v.PortGroups[name] = text
+	}
+	return v
+}
+
+// ruleFiles expands the patterns of the configuration.
+func ruleFiles(patterns []string) ([]string, error) {
+	var out []string
+	for _, p := range patterns {
+		names, err := filepath.Glob(p)
+		if err != nil || len(names) == 0 {
+			return nil, fail(fmt.Errorf("rules: files: no file matches %s", p), "name files or patterns such as /etc/mirrorwall/rules/*.rules")
+		}
+		out = append(out, names...)
+	}
+	return out, nil
+}
