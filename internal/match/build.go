@@ -35,7 +35,7 @@ type builder struct {
 // bytes never matches; one longer than 16 KiB is matched by its first 16 KiB.
 // Several patterns may share an ID.
 func Build(patterns []Pattern, opts ...BuildOption) *Set {
-	b := &builder{grams: newGrams(), set: &Set{size: len(patterns)}}
+	b := &builder{grams: newGrams(), set: &Set{size: len(patterns), runSpan: 2 * gram}}
 	for _, o := range opts {
 		o(b)
 	}
@@ -92,6 +92,8 @@ const (
 	minFilter  = 10
 	maxFilter  = 18
 	hugeFilter = 19 // beyond 8,000 patterns
+
+	oddBits = 192 // values of a blurred byte
 )
 
 // fill files the patterns of four bytes and more.
@@ -104,7 +106,7 @@ func (b *builder) fill(long []literal) {
 		}
 	}
 	// At 32 to 64 bits a pattern, which sets two, one false candidate in 16 to
-	// 32 even offsets is left. A pattern of four bytes sets 128 more.
+	// 32 even offsets is left. A pattern of four bytes sets oddBits more.
 	width := bits.Len(uint(len(long))) + 5
 	if len(long) > 8000 {
 		width = min(width, hugeFilter)
@@ -112,11 +114,11 @@ func (b *builder) fill(long []literal) {
 		width = min(width, maxFilter)
 	}
 	width = max(width, minFilter)
-	for width < maxFilter && quads*128 > 1<<width/16 {
+	for width < maxFilter && quads*oddBits > 1<<width/16 {
 		width++
 	}
 	s.stride = 2
-	if quads*128 > 1<<width/16 {
+	if quads*oddBits > 1<<width/16 {
 		s.stride = 1
 	}
 	s.filter = make([]uint64, 1<<(width-6))
@@ -155,12 +157,15 @@ func (b *builder) file(l literal) {
 
 // fileAt files e, which has the bytes p, under its gram at offset at.
 func (b *builder) fileAt(e entry, p []byte, at int) {
-	e.gram = binary.LittleEndian.Uint32(p[at:]) | blur32
+	e.gram = blur32(binary.LittleEndian.Uint32(p[at:]))
 	e.offset = uint16(at)
 	if len(p) >= 8 {
 		from := min(max(at-2, 0), len(p)-8)
 		e.window = int16(from - at)
-		e.check = binary.LittleEndian.Uint64(p[from:]) | blur64
+		e.check = blur64(binary.LittleEndian.Uint64(p[from:]))
+	}
+	if e.gram == bits.RotateLeft32(e.gram, 8) {
+		b.set.runSpan = max(b.set.runSpan, at, len(p)-at)
 	}
 	b.set.entries = append(b.set.entries, e)
 	b.set.mark(e.gram)
@@ -169,12 +174,10 @@ func (b *builder) fileAt(e entry, p []byte, at int) {
 // fileOdd files a pattern of four bytes under its last three, whatever byte
 // comes next.
 func (b *builder) fileOdd(e entry, p []byte) {
-	e.gram = binary.LittleEndian.Uint32(p)>>8 | blur32&low24
+	e.gram = blur32(binary.LittleEndian.Uint32(p) >> 8)
 	b.set.odd = append(b.set.odd, e)
-	for c := range uint32(256) {
-		if c&0x20 != 0 {
-			b.set.mark(e.gram | c<<24)
-		}
+	for c := range 256 {
+		b.set.mark(e.gram | uint32(blur(byte(c)))<<24)
 	}
 }
 

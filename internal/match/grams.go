@@ -13,7 +13,7 @@ func newGrams() *grams {
 	g := &grams{pairs: make([]uint32, 1<<16), quads: map[uint32]uint32{}}
 	// Zero and 0xff runs are the padding of binary protocols; blanks are the
 	// padding of text.
-	for _, c := range []int{0x20, 0xff} {
+	for _, c := range []int{0, 0x20, 0xff} {
 		g.pairs[c<<8|c] += 400
 		g.single[c] += 400
 	}
@@ -25,10 +25,10 @@ func newGrams() *grams {
 func (g *grams) count(sample []byte) {
 	var quad uint32
 	for i, c := range sample {
-		c |= 0x20
+		c = blur(c)
 		g.single[c]++
 		if i > 0 {
-			g.pairs[int(sample[i-1]|0x20)<<8|int(c)]++
+			g.pairs[int(blur(sample[i-1]))<<8|int(c)]++
 		}
 		quad = quad<<8 | uint32(c)
 		if i >= 3 {
@@ -59,13 +59,13 @@ func (g *grams) rarest(p []byte, n int) int {
 // frequency is proportional to the expected number of q in traffic: the
 // chain of pairs, plus the times q itself was counted.
 func (g *grams) frequency(q []byte) float64 {
-	f := float64(g.single[q[0]|0x20]) + 1
+	f := float64(g.single[blur(q[0])]) + 1
 	var quad uint32
 	for i := range q {
-		c := q[i] | 0x20
+		c := blur(q[i])
 		quad = quad<<8 | uint32(c)
 		if i > 0 {
-			before := q[i-1] | 0x20
+			before := blur(q[i-1])
 			// Two letters never seen together still are likelier than two
 			// odd bytes; the smoothing keeps their own frequencies in play.
 			pair := float64(g.pairs[int(before)<<8|int(c)]) + 4*float64(g.single[c])/float64(1<<12) + 0.01

@@ -1,6 +1,9 @@
 package match
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // gram is the length of the substring a pattern is filed under.
 const gram = 4
@@ -12,7 +15,7 @@ const gram = 4
 // offset of the buffer wherever the pattern does. The scan hashes the gram at
 // every even offset into a bit filter that fits the first-level cache; where a
 // bit is set, the patterns filed there are compared. Letter case is blurred in
-// the filter (bit 0x20 is set in each byte) and settled by the comparison.
+// the filter (blur64) and settled by the comparison.
 //
 // A pattern of four bytes has but one gram. At odd offsets it is found by its
 // last three bytes, which is one filter bit for each value of the byte behind
@@ -27,6 +30,7 @@ type Set struct {
 	odd     []entry  // by the last three of four bytes, ascending
 	strings []byte   // all pattern bytes; lower case where nocase
 	ids     []uint32 // grouped by pattern
+	runSpan int      // reach of the patterns filed under four equal bytes
 	short   *shortSet
 	size    int
 }
@@ -47,11 +51,17 @@ type entry struct {
 // noWindow marks a pattern of fewer than eight bytes.
 const noWindow = 1 << 14
 
-const (
-	blur64 = 0x2020202020202020
-	blur32 = 0x20202020
-	low24  = 1<<24 - 1
-)
+const low24 = 1<<24 - 1
+
+// blur64 makes the two cases of each letter in x equal, and of a few other
+// bytes: bit 0x20 is set where bit 0x40 is.
+func blur64(x uint64) uint64 { return x | x>>1&0x2020202020202020 }
+
+// blur32 is blur64 for four bytes.
+func blur32(x uint32) uint32 { return x | x>>1&0x20202020 }
+
+// blur is blur64 for one byte.
+func blur(c byte) byte { return c | c>>1&0x20 }
 
 // hashOf spreads a blurred gram over 32 bits; the high ones are the good ones.
 func hashOf(g uint32) uint32 { return g * 0x9E3779B1 }
@@ -74,16 +84,14 @@ func (s *Set) Scan(b []byte, h *Hits) {
 }
 
 func (s *Set) scan(b []byte, h *Hits) {
-	for i := 0; ; i += s.stride {
-		if s.stride == 2 {
-			i = s.next2(b, i)
-		} else {
-			i = s.next1(b, i)
+	short := 0 // up to here, runs of one byte are known to be short
+	for i := s.next(b, 0); i+gram <= len(b); i = s.next(b, i+s.stride) {
+		g := blur32(binary.LittleEndian.Uint32(b[i:]))
+		if i >= short && g == bits.RotateLeft32(g, 8) {
+			i, short = s.scanRun(b, i, g, h)
+			continue
 		}
-		if i+gram > len(b) {
-			break
-		}
-		s.candidate(b, i, binary.LittleEndian.Uint32(b[i:])|blur32, h)
+		s.candidate(b, i, g, h)
 	}
 	// A pattern of four bytes at the very end of an odd offset has no byte
 	// behind it.
@@ -92,10 +100,54 @@ func (s *Set) scan(b []byte, h *Hits) {
 	}
 }
 
+// scanRun compares the patterns filed under g, four equal bytes, along the run
+// of that byte at i. Deep inside a long run every offset looks the same, so one
+// stands for all: padding and overflow fillers would cost a comparison a byte
+// otherwise. It returns the last offset done, and the end of a run too short
+// for that.
+func (s *Set) scanRun(b []byte, i int, g uint32, h *Hits) (last, short int) {
+	end := runEnd(b[:min(len(b), maxRun+i)], i)
+	inside := i + s.runSpan + s.stride
+	if inside+s.runSpan >= end {
+		s.candidate(b, i, g, h)
+		return i, end
+	}
+	for last = i; last <= inside; last += s.stride {
+		s.candidate(b, last, g, h)
+	}
+	last -= s.stride
+	if next := end - s.runSpan; next > last+s.stride {
+		last += (next - last - 1) / s.stride * s.stride
+	}
+	return last, 0
+}
+
+// maxRun bounds how far scanRun looks ahead.
+const maxRun = 1 << 16
+
+// runEnd returns the end of the run of equal bytes that starts at i.
+func runEnd(b []byte, i int) int {
+	want := uint64(b[i]) * ones64
+	for i+8 <= len(b) && binary.LittleEndian.Uint64(b[i:]) == want {
+		i += 8
+	}
+	for i < len(b) && b[i] == byte(want) {
+		i++
+	}
+	return i
+}
+
+func (s *Set) next(b []byte, i int) int {
+	if s.stride == 2 {
+		return s.next2(b, i)
+	}
+	return s.next1(b, i)
+}
+
 // tail24 returns the last three bytes, blurred.
 func tail24(b []byte) uint32 {
 	t := b[len(b)-3:]
-	return (uint32(t[0]) | uint32(t[1])<<8 | uint32(t[2])<<16) | blur32&low24
+	return blur32(uint32(t[0]) | uint32(t[1])<<8 | uint32(t[2])<<16)
 }
 
 // next2 returns the first offset, of i and every second one behind it, whose
@@ -106,7 +158,7 @@ func (s *Set) next2(b []byte, i int) int {
 	mask := uint32(len(filter) - 1)
 	for ; i+10 <= len(b); i += 8 {
 		p := b[i : i+10]
-		x := binary.LittleEndian.Uint64(p) | blur64
+		x := blur64(binary.LittleEndian.Uint64(p))
 		k := slot(uint32(x))
 		if filter[k>>6&mask]>>(k&63)&1 != 0 {
 			return i
@@ -119,13 +171,13 @@ func (s *Set) next2(b []byte, i int) int {
 		if filter[k>>6&mask]>>(k&63)&1 != 0 {
 			return i + 4
 		}
-		k = slot(binary.LittleEndian.Uint32(p[6:]) | blur32)
+		k = slot(blur32(binary.LittleEndian.Uint32(p[6:])))
 		if filter[k>>6&mask]>>(k&63)&1 != 0 {
 			return i + 6
 		}
 	}
 	for ; i+gram <= len(b); i += 2 {
-		k := slot(binary.LittleEndian.Uint32(b[i:]) | blur32)
+		k := slot(blur32(binary.LittleEndian.Uint32(b[i:])))
 		if filter[k>>6&mask]>>(k&63)&1 != 0 {
 			break
 		}
@@ -138,7 +190,7 @@ func (s *Set) next1(b []byte, i int) int {
 	filter := s.filter
 	mask := uint32(len(filter) - 1)
 	for ; i+8 <= len(b); i += 4 {
-		x := binary.LittleEndian.Uint64(b[i:i+8]) | blur64
+		x := blur64(binary.LittleEndian.Uint64(b[i : i+8]))
 		k := slot(uint32(x))
 		if filter[k>>6&mask]>>(k&63)&1 != 0 {
 			return i
@@ -157,7 +209,7 @@ func (s *Set) next1(b []byte, i int) int {
 		}
 	}
 	for ; i+gram <= len(b); i++ {
-		k := slot(binary.LittleEndian.Uint32(b[i:]) | blur32)
+		k := slot(blur32(binary.LittleEndian.Uint32(b[i:])))
 		if filter[k>>6&mask]>>(k&63)&1 != 0 {
 			break
 		}
@@ -180,7 +232,7 @@ func (s *Set) candidate(b []byte, i int, g uint32, h *Hits) {
 		if e.window != noWindow {
 			at := i + int(e.window)
 			if at < 0 || at+8 > len(b) ||
-				binary.LittleEndian.Uint64(b[at:])|blur64 != e.check {
+				blur64(binary.LittleEndian.Uint64(b[at:])) != e.check {
 				continue
 			}
 		}

@@ -133,10 +133,44 @@ func TestSetOracle(t *testing.T) {
 	}
 }
 
+// Long runs of one byte take a path of their own.
+func TestSetRuns(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 22))
+	hits := 0
+	for range 400 {
+		var patterns []Pattern
+		for i := range 1 + r.IntN(8) {
+			patterns = append(patterns, Pattern{Bytes: runs(r, 1+r.IntN(12), 4), Nocase: r.IntN(2) == 0, ID: uint32(i)})
+		}
+		s := Build(patterns)
+		for range 5 {
+			b := runs(r, 200, 5)
+			want := naive(patterns, b)
+			hits += len(want)
+			if diff := cmp.Diff(want, scanned(s, b)); diff != "" {
+				t.Fatalf("%v in %q (-want +got):\n%s", patterns, b, diff)
+			}
+		}
+	}
+	if hits < 500 {
+		t.Fatalf("only %d hits: the test looks at nothing", hits)
+	}
+}
+
+// runs makes up to most runs of one byte, each up to n bytes long.
+func runs(r *rand.Rand, n, most int) []byte {
+	var b []byte
+	for range 1 + r.IntN(most) {
+		b = append(b, bytes.Repeat([]byte{"aAb\x00"[r.IntN(4)]}, 1+r.IntN(n))...)
+	}
+	return b
+}
+
 func FuzzSet(f *testing.F) {
 	f.Add([]byte("abcd\nABCD\nx\nlonger pattern"), []byte("xabcdLONGER PATTERN"), uint64(5))
 	f.Add([]byte("aaaa\naaab\naa"), []byte("aaaaaaaaaaaaaaab"), uint64(0))
 	f.Add([]byte("\xff\x00\n\x20\x00\x20\x00"), []byte("\x00\x00\x00\x00\xff\x00"), ^uint64(0))
+	f.Add([]byte("aaaaaaab\nbaaaaa\naaaaaa"), bytes.Repeat([]byte("a"), 99), uint64(2))
 	f.Fuzz(func(t *testing.T, list, b []byte, nocase uint64) {
 		var patterns []Pattern
 		for i, p := range bytes.Split(list, []byte("\n")) {

@@ -93,6 +93,10 @@ func (s *shortSet) scan(b []byte, h *Hits) {
 	}
 	for i := s.next(b, 0); i+2 <= len(b); i = s.next(b, i+1) {
 		s.candidate(b, i, h)
+		if b[i] == b[i+1] {
+			// Inside a run every offset but the last pair looks the same.
+			i = max(i, runEnd(b, i)-3)
+		}
 	}
 }
 

@@ -31,14 +31,27 @@ func found(t *testing.T, expr string, flags Flags, in string) string {
 	return strings.Join(parts, "|")
 }
 
-func TestFind(t *testing.T) {
-	cases := []struct {
-		expr  string
-		flags Flags
-		in    string
-		want  string
-	}{
-		// Bytes, classes, escapes.
+// findCase is an expression, an input and what found returns.
+type findCase struct {
+	expr  string
+	flags Flags
+	in    string
+	want  string
+}
+
+func checkFind(t *testing.T, cases []findCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.expr, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, found(t, c.expr, c.flags, c.in)); diff != "" {
+				t.Errorf("flags %b in %q (-want +got):\n%s", c.flags, c.in, diff)
+			}
+		})
+	}
+}
+
+func TestFindBytes(t *testing.T) {
+	checkFind(t, []findCase{
 		{`abc`, 0, "xxabcxx", "abc"},
 		{`abc`, Caseless, "xxAbCxx", "AbC"},
 		{`a.c`, 0, "a\nc abc", "abc"},
@@ -64,7 +77,11 @@ func TestFind(t *testing.T) {
 		{`\N+`, DotAll, "ab\ncd", "ab"},
 		{`x{,3}`, 0, "x{,3}", "x{,3}"},
 		{`a{`, 0, "a{", "a{"},
-		// Repeats.
+	})
+}
+
+func TestFindRepeats(t *testing.T) {
+	checkFind(t, []findCase{
 		{`a*`, 0, "aaab", "aaa"},
 		{`a*?b`, 0, "aaab", "aaab"},
 		{`<.+>`, 0, "<a><b>", "<a><b>"},
@@ -87,7 +104,11 @@ func TestFind(t *testing.T) {
 		{`(a|b*)*c`, 0, "abbac", "abbac|"},
 		{`(a*)*`, 0, "b", "|"},
 		{`(?:a?){3}b`, 0, "aab", "aab"},
-		// Groups, references.
+	})
+}
+
+func TestFindGroups(t *testing.T) {
+	checkFind(t, []findCase{
 		{`(a)(b)?(c)`, 0, "ac", "ac|a|~|c"},
 		{`(?<x>a)\k<x>\k{x}\k'x'(?P=x)`, 0, "aaaaa", "aaaaa|a"},
 		{`(?P<q>['"]).*?\1`, 0, `x'a"b'`, `'a"b'|'`},
@@ -100,7 +121,11 @@ func TestFind(t *testing.T) {
 		{`(a(?i)b)c`, 0, "aBC aBc", "aBc|aB"},
 		{`a|(?i)b|c`, 0, "C", "C"},
 		{`(?#note)a(?:b|cd)*`, 0, "acdb", "acdb"},
-		// Assertions.
+	})
+}
+
+func TestFindAssertions(t *testing.T) {
+	checkFind(t, []findCase{
 		{`^abc$`, 0, "abc\n", "abc"},
 		{`^abc$`, DollarEndOnly, "abc\n", "-"},
 		{`^b`, 0, "a\nb", "-"},
@@ -121,14 +146,7 @@ func TestFind(t *testing.T) {
 		{`^(?:(?!ab).)*$`, 0, "xxab", "-"},
 		{`ab\Kcd`, 0, "abcd", "cd"},
 		{`a`, Anchored, "ba", "-"},
-	}
-	for _, c := range cases {
-		t.Run(c.expr, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, found(t, c.expr, c.flags, c.in)); diff != "" {
-				t.Errorf("flags %b in %q (-want +got):\n%s", c.flags, c.in, diff)
-			}
-		})
-	}
+	})
 }
 
 func TestFindFrom(t *testing.T) {
