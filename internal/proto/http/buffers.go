@@ -32,6 +32,7 @@ const (
 	bStartReq
 	bRequestBody
 	bFileDataReq
+	bFileNameReq
 	bResponseLine
 	bProtocolRes
 	bCookieRes
@@ -49,6 +50,7 @@ const (
 	bStatCode
 	bStatMsg
 	bFileDataRes
+	bFileNameRes
 	numBuffers
 )
 
@@ -100,6 +102,7 @@ func buffers() []proto.Buffer {
 		bStartReq:       {Name: "http.start", Aliases: []string{"http_start"}, Dir: s, Progress: progHeaders},
 		bRequestBody:    {Name: "http.request_body", Modifier: "http_client_body", PCRE: 'P', Dir: s, Progress: progBody, Stream: true},
 		bFileDataReq:    {Name: "file.data", Aliases: []string{"file_data"}, Dir: s, Progress: progBody, Multi: true, Stream: true},
+		bFileNameReq:    {Name: "file.name", Dir: s, Progress: progComplete, Multi: true},
 		bResponseLine:   {Name: "http.response_line", Aliases: []string{"http_response_line"}, Dir: c, Progress: progLine},
 		bProtocolRes:    {Name: "http.protocol", Aliases: []string{"http_protocol"}, Dir: c, Progress: progLine, Priority: 1},
 		bCookieRes:      {Name: "http.cookie", Modifier: "http_cookie", PCRE: 'C', Dir: c, Progress: progHeaders},
@@ -117,6 +120,7 @@ func buffers() []proto.Buffer {
 		bStatCode:       {Name: "http.stat_code", Modifier: "http_stat_code", PCRE: 'S', Dir: c, Progress: progLine, Priority: 1},
 		bStatMsg:        {Name: "http.stat_msg", Modifier: "http_stat_msg", PCRE: 'Y', Dir: c, Progress: progLine, Priority: 1},
 		bFileDataRes:    {Name: "file.data", Aliases: []string{"file_data"}, Dir: c, Progress: progBody, Multi: true, Stream: true},
+		bFileNameRes:    {Name: "file.name", Dir: c, Progress: progComplete, Multi: true},
 	}
 }
 
@@ -163,6 +167,8 @@ func (t *tx) Buffer(id uint8, i int) ([]byte, bool) {
 		return m.one(d, i)
 	case bFileDataReq:
 		return t.fileData(i)
+	case bFileNameReq, bFileNameRes:
+		return t.fileName(d, i)
 	}
 	if i != 0 {
 		return nil, false

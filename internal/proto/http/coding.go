@@ -40,7 +40,6 @@ type chain struct {
 	layers [maxDepth]layer
 	in     uint64 // bytes that went into the outermost layer
 	broken bool   // bytes are missing: nothing more can be decoded
-	bomb   bool
 }
 
 func (c *chain) reset() {
@@ -48,7 +47,7 @@ func (c *chain) reset() {
 		l := &c.layers[i]
 		*l = layer{head: l.head[:0], dec: l.dec}
 	}
-	c.n, c.in, c.broken, c.bomb = 0, 0, false, false
+	c.n, c.in, c.broken = 0, 0, false
 }
 
 // release hands the decoders back to the pool.
@@ -161,7 +160,6 @@ func (c *chain) push(t *tx, d proto.Dir, i int, b []byte, last bool) {
 		l.made += uint64(len(out))
 		if l.made > bombBytes && l.made > bombRatio*c.in {
 			t.Events.Add(evBomb)
-			c.bomb = true
 			l.state = layerOver
 		}
 		c.feed(t, d, i-1, out, false)

@@ -94,6 +94,7 @@ func cases() []prototest.Case {
 		exchange("post", "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\na=1&b=2", reply("", "")),
 		exchange("postgzip", "POST /p HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"+chunked(pack("gzip", text), 9), reply("", "")),
 		exchange("continue", "PUT /f HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "abc", "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"),
+		exchange("hints", get, "HTTP/1.1 103 Early Hints\r\nLink: </s.css>\r\n\r\n"+reply("", text)),
 		exchange("head", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", get, reply("", "x")),
 		exchange("folded", "GET / HTTP/1.1\r\nHost: a\r\nX: one\r\n two\r\n\tthree\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length:\r\n 3\r\n\r\nabc"),
 		exchange("repeated", "GET / HTTP/1.1\r\nHost: a\r\nAccept: x\r\nAccept: y\r\n\r\n", reply("Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n", "")),

@@ -67,8 +67,7 @@ type parser struct {
 	stop    [2]bool
 	ranges  assembly
 	scratch []byte
-	evicted uint64 // transactions ended before their response
-	kept    int    // body bytes of the live transactions
+	kept    int // body bytes of the live transactions
 }
 
 var _ proto.Parser = (*parser)(nil)
@@ -113,6 +112,9 @@ func (p *parser) Data(d proto.Dir, b []byte) proto.Progress {
 		if !more {
 			break
 		}
+	}
+	if p.upgrade != "" {
+		used += lineEnds(b[used:])
 	}
 	if used == len(b) && s.state == stFinal {
 		p.complete(d)
@@ -177,10 +179,7 @@ func (p *parser) step(d proto.Dir, s *side, b []byte) (n int, more bool) {
 
 // idle skips empty lines between messages and starts the next one.
 func (p *parser) idle(d proto.Dir, s *side, b []byte) (int, bool) {
-	n := 0
-	for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
-		n++
-	}
+	n := lineEnds(b)
 	if n == len(b) {
 		return n, true
 	}
@@ -246,7 +245,6 @@ func (p *parser) giveUp(i int) {
 		if t.Done || t == p.side[0].cur || t == p.side[1].cur {
 			continue
 		}
-		p.evicted++
 		t.Events.Add(evTooManyTx)
 		t.Progress[proto.ToClient] = progComplete
 		p.settle(t)
@@ -348,6 +346,5 @@ func (p *parser) Reset() {
 	p.side[1].reset()
 	p.next, p.nextID, p.heard, p.upgrade = 0, 0, false, ""
 	p.stop = [2]bool{}
-	p.evicted = 0
 	p.ranges = assembly{file: p.ranges.file}
 }

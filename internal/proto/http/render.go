@@ -122,3 +122,17 @@ func (t *tx) fileData(i int) ([]byte, bool) {
 	}
 	return b.view()
 }
+
+// fileName is the name of the i-th file of direction d.
+func (t *tx) fileName(d proto.Dir, i int) ([]byte, bool) {
+	for _, f := range t.Files {
+		if f.Dir != d {
+			continue
+		}
+		if i == 0 {
+			return f.Name, len(f.Name) > 0
+		}
+		i--
+	}
+	return nil, false
+}

@@ -248,6 +248,9 @@ func parseLength(b []byte) (v uint64, ok, odd bool) {
 // waiting holds the client's bytes back until the response to CONNECT or
 // Upgrade tells what they are.
 func (p *parser) waiting(s *side, b []byte) (int, bool) {
+	if n := lineEnds(b); n > 0 {
+		return n, true // belongs to neither protocol
+	}
 	t := s.cur
 	switch {
 	case t == nil || t.Progress[proto.ToClient] >= progHeaders:
@@ -258,9 +261,20 @@ func (p *parser) waiting(s *side, b []byte) (int, bool) {
 		return 0, true
 	case len(b) >= maxHeld:
 		// The other direction is not seen: look at the bytes themselves.
-		p.upgrade = "?"
+		if p.upgrade = upgradeName(t.msg[0].value(hUpgrade)); p.upgrade == "" {
+			p.upgrade = "?"
+		}
 	}
 	return 0, false
+}
+
+// lineEnds counts the CR and LF bytes at the start of b.
+func lineEnds(b []byte) int {
+	n := 0
+	for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
+		n++
+	}
+	return n
 }
 
 // maxHeld bounds the bytes that wait for a response.

@@ -90,7 +90,7 @@ func (p *parser) responseHeaders(s *side, m *message) {
 	t := s.cur
 	cl, has := t.contentLength(proto.ToClient, s)
 	framed := m.has(hTransferEncoding) || has
-	if t.code == 100 && (!framed || !m.has(hTransferEncoding) && cl == 0) {
+	if t.code >= 100 && t.code < 200 && t.code != 101 && (!framed || !m.has(hTransferEncoding) && cl == 0) {
 		p.interim(s, m)
 		return
 	}
@@ -145,11 +145,13 @@ func (t *tx) checkChunked(m *message) {
 	}
 }
 
-// interim forgets a 100 response; the final one follows.
+// interim forgets a 1xx response (RFC 9110 §15.2); the final one follows.
 func (p *parser) interim(s *side, m *message) {
 	t := s.cur
-	if t.interim++; t.interim > 1 {
-		t.Events.Add(evContinueSeen)
+	if t.code == 100 {
+		if t.interim++; t.interim > 1 {
+			t.Events.Add(evContinueSeen)
+		}
 	}
 	keep := append(p.scratch[:0], m.raw[s.pos:]...)
 	p.scratch = keep
@@ -237,10 +239,7 @@ func maybeStatus(line []byte) bool {
 
 // surplusRequest decides whether what follows a request is the next one.
 func (p *parser) surplusRequest(s *side, b []byte) int {
-	n := 0
-	for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
-		n++
-	}
+	n := lineEnds(b)
 	if n < len(b) && probe(proto.ToServer, b[n:]) == proto.Reject {
 		s.cur.Events.Add(evReqBodyUnexpected)
 		s.cur.msg[0].body.late(s.cur, proto.ToServer, b)
