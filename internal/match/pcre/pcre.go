@@ -110,12 +110,19 @@ func (r *Regexp) FindSubmatch(b []byte, from int, sc *Scratch) []int {
 	return sc.result
 }
 
-// search tries one start after the other.
+// search fills sc's slots with the first match from from.
 func (r *Regexp) search(b []byte, from int, sc *Scratch, groups bool) bool {
 	if from < 0 || from > len(b) || len(b) > maxBuffer || r.atStart && from > 0 {
 		return false
 	}
 	sc.begin(r.prog, b, from, groups)
+	ok := r.walk(b, from, sc)
+	sc.b = nil // borrowed
+	return ok
+}
+
+// walk tries one start after the other.
+func (r *Regexp) walk(b []byte, from int, sc *Scratch) bool {
 	for start := from; ; start++ {
 		if !r.anchored && !r.atStart {
 			if start = r.candidate(b, start); start < 0 {
