@@ -81,7 +81,7 @@ func buffers() []proto.Buffer {
 	return []proto.Buffer{
 		bURI:            {Name: "http.uri", Aliases: []string{"http.uri.normalized"}, Modifier: "http_uri", PCRE: 'U', Dir: s, Progress: progLine},
 		bURIRaw:         {Name: "http.uri.raw", Modifier: "http_raw_uri", PCRE: 'I', Dir: s, Progress: progLine},
-		bMethod:         {Name: "http.method", Modifier: "http_method", PCRE: 'M', Dir: s, Progress: progLine, Priority: 3},
+		bMethod:         {Name: "http.method", Modifier: "http_method", PCRE: 'M', Dir: s, Progress: progLine, Priority: 1},
 		bRequestLine:    {Name: "http.request_line", Aliases: []string{"http_request_line"}, Dir: s, Progress: progLine},
 		bProtocolReq:    {Name: "http.protocol", Aliases: []string{"http_protocol"}, Dir: s, Progress: progLine, Priority: 1},
 		bHost:           {Name: "http.host", Modifier: "http_host", PCRE: 'W', Dir: s, Progress: progHeaders, Check: checkHostContent},
