@@ -43,6 +43,7 @@ type builder struct {
 	cur       *group   // where tests go
 	lastGroup *group   // holds the last content
 	lastIndex int      // its place there
+	lastTest  *group   // holds the last test of any kind
 	vars      []string // byte variables
 
 	lastWasOther bool // the last keyword was no content
@@ -54,9 +55,10 @@ type builder struct {
 
 // group is the tests of a rule on one buffer.
 type group struct {
-	buf *buffer
-	xf  []transform
-	ops []op
+	buf  *buffer
+	xf   []transform
+	ops  []op
+	only proto.DirMask // "http.header: to_client" in a transactional rule
 }
 
 func newCompiler(cfg *Config, rep *Report) *compiler {
@@ -217,7 +219,7 @@ func (b *builder) unknown(o *rule.Option) error {
 func (b *builder) bufferWord(buf *buffer, o *rule.Option) error {
 	if b.c.bufs.sticky[o.Name] == buf && b.c.bufs.modifier[o.Name] != buf {
 		b.cur = b.newGroup(buf)
-		return nil
+		return b.side(o)
 	}
 	from := b.groups[0]
 	if b.lastGroup != from {
@@ -227,7 +229,25 @@ func (b *builder) bufferWord(buf *buffer, o *rule.Option) error {
 	from.ops = slices.Delete(from.ops, b.lastIndex, b.lastIndex+1)
 	g := b.groupFor(buf)
 	g.ops = append(g.ops, last)
-	b.lastGroup, b.lastIndex = g, len(g.ops)-1
+	b.lastGroup, b.lastIndex, b.lastTest = g, len(g.ops)-1, g
+	return nil
+}
+
+// side reads the direction that a transactional rule gives a buffer.
+func (b *builder) side(o *rule.Option) error {
+	switch strings.TrimSpace(o.Value) {
+	case "":
+		return nil
+	case "to_server", "from_client":
+		b.cur.only = proto.MaskServer
+	case "to_client", "from_server":
+		b.cur.only = proto.MaskClient
+	default:
+		return refuse(fmt.Sprintf("want nothing, to_server or to_client, got %q", o.Value), "")
+	}
+	if !b.s.transactional {
+		return refuse("a direction needs a transactional rule", "write => in the header, or flow:"+strings.TrimSpace(o.Value))
+	}
 	return nil
 }
 
@@ -269,13 +289,22 @@ func (b *builder) groupFor(buf *buffer) *group {
 
 func (b *builder) target() *group { return b.cur }
 
-func (b *builder) addOp(o op) error { return b.addOpTo(b.cur, o) }
+// addOp adds a test to the current buffer. Without a sticky buffer a relative
+// test belongs to the buffer of the test before it.
+func (b *builder) addOp(o op) error {
+	g := b.cur
+	if g == b.groups[0] && o.has(flagRelative) && b.lastTest != nil {
+		g = b.lastTest
+	}
+	return b.addOpTo(g, o)
+}
 
 func (b *builder) addOpTo(g *group, o op) error {
 	if len(g.ops) >= maxOps {
 		return refuse(fmt.Sprintf("more than %d tests on %s", maxOps, g.buf.name), "")
 	}
 	g.ops = append(g.ops, o)
+	b.lastTest = g
 	if o.kind == opContent {
 		b.lastGroup, b.lastIndex = g, len(g.ops)-1
 	}
@@ -356,7 +385,7 @@ func (b *builder) finishGroups() error {
 			}
 			o.retry = retries(g.ops, i)
 		}
-		t := bufTest{buf: g.buf, ops: g.ops, onAbsent: matchesAbsent(g.ops)}
+		t := bufTest{buf: g.buf, ops: g.ops, onAbsent: matchesAbsent(g.ops), only: g.only}
 		switch g.buf.kind {
 		case bufPayload:
 			s.payload = g.ops
@@ -381,7 +410,7 @@ func (b *builder) mergeGroups() []*group {
 			continue
 		}
 		g.buf, g.xf = b.c.bufs.transformed(g.buf, g.xf), nil
-		i := slices.IndexFunc(out, func(o *group) bool { return o.buf == g.buf && !o.buf.multi })
+		i := slices.IndexFunc(out, func(o *group) bool { return o.buf == g.buf && o.only == g.only && !o.buf.multi })
 		if i >= 0 {
 			out[i].ops = append(out[i].ops, g.ops...)
 			continue
@@ -453,7 +482,7 @@ func (b *builder) finishApp() error {
 	var ok proto.DirMask
 	all := uint64(0)
 	for d := range 2 {
-		if !dirs.Has(Dir(d)) {
+		if !dirs.Has(Dir(d)) || s.transactional {
 			continue
 		}
 		if m := s.protosIn(proto.DirMask(1<<d), mask); m != 0 {
@@ -461,7 +490,7 @@ func (b *builder) finishApp() error {
 			all |= m
 		}
 	}
-	if ok == 0 && s.transactional {
+	if s.transactional {
 		all = s.protosIn(proto.MaskBoth, mask)
 		ok = proto.MaskBoth
 	}

@@ -70,9 +70,9 @@ func (c *ctx) flowHolds(s *Signature) bool {
 	}
 	switch {
 	case s.flowState&flowEstablished != 0:
-		return established(c.f)
+		return c.established()
 	case s.flowState&flowNotEstablished != 0:
-		return !established(c.f)
+		return !c.established()
 	}
 	return true
 }
@@ -119,10 +119,8 @@ func (e *Engine) inspectPacket(c *ctx, own, last bool) {
 	var st *streamState
 	if c.f != nil && c.f.TCP != nil && e.chunkDue(c, c.dir, last) {
 		st = &c.fs.st[c.dir]
-		if c.f.Flags&flow.FlagNoPayloadInspect == 0 {
-			c.stream, c.fresh = st.buf, st.seen
-			e.scanStream(c)
-		}
+		c.stream, c.fresh = st.buf, st.seen
+		e.scanStream(c)
 	}
 	if own && (p.IPVersion != 0 || !p.Events.Empty()) {
 		e.packetCandidates(c, cl)
@@ -166,7 +164,8 @@ func (e *Engine) packetCandidates(c *ctx, cl class) {
 
 // inStream reports whether the packet's payload comes by as stream bytes too.
 func (c *ctx) inStream() bool {
-	return c.f != nil && c.f.TCP != nil && c.f.TCP.Flags&flow.StreamIgnored == 0
+	return c.f != nil && c.f.TCP != nil && c.f.TCP.Flags&flow.StreamIgnored == 0 &&
+		c.f.TCP.State != flow.TCPNone
 }
 
 func (e *Engine) evalPacketRules(c *ctx, own bool, cl class) {

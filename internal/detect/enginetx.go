@@ -264,6 +264,9 @@ func (e *Engine) evalTx(c *ctx, tx proto.Tx, pr *protoRules, progress uint8) {
 	for _, id := range list {
 		s := e.rs.sigs[id]
 		key := id<<1 | uint32(d)
+		if s.transactional {
+			key = id << 1
+		}
 		if slices.Contains(ds.Matched, key) {
 			continue
 		}
@@ -348,7 +351,7 @@ func (e *Engine) txTestHolds(c *ctx, tx proto.Tx, t *txTest, s *Signature, pr *p
 
 // bufHolds runs the tests on one buffer: on any of its instances.
 func (e *Engine) bufHolds(c *ctx, tx proto.Tx, t *bufTest, s *Signature, pr *protoRules, progress uint8) outcome {
-	d, at, last, ok := c.side(s, func(d Dir) bool { return t.buf.impls[d][c.s.Index].ok }, tx, pr, progress)
+	d, at, last, ok := c.side(s, func(d Dir) bool { return t.buf.impls[d][c.s.Index].ok && (t.only == 0 || t.only.Has(d)) }, tx, pr, progress)
 	if !ok {
 		return never
 	}

@@ -36,8 +36,8 @@ func fileKeywords() []keyword {
 
 // addFileTest adds a test that some file of the transaction and direction must
 // pass.
-func (b *builder) addFileTest(name string, holds func(f *proto.File) bool) {
-	im := txTestImpl{dirs: proto.MaskBoth, open: true, test: func(tx proto.Tx, d Dir) bool {
+func (b *builder) addFileTest(name string, m proto.DirMask, holds func(f *proto.File) bool) {
+	im := txTestImpl{dirs: m, open: true, test: func(tx proto.Tx, d Dir) bool {
 		for _, f := range tx.Base().Files {
 			if f.Dir == d && holds(f) {
 				return true
@@ -63,19 +63,33 @@ func parseFileName(match func(name, pat []byte) bool) func(*builder, *rule.Optio
 			return refuse(fmt.Sprintf("want a name, got %q", opt.Value), "")
 		}
 		pat = bytes.ToLower(pat)
-		b.addFileTest(opt.Name, func(f *proto.File) bool {
+		b.addFileTest(opt.Name, proto.MaskBoth, func(f *proto.File) bool {
 			return len(f.Name) > 0 && match(f.Name, pat) != neg
 		})
 		return nil
 	}
 }
 
+// parseFileSize reads a comparison, in a transactional rule with the direction
+// before it.
 func parseFileSize(b *builder, opt *rule.Option) error {
-	t, err := parseSize(opt.Value)
+	value, mask := opt.Value, proto.MaskBoth
+	if side, rest, ok := strings.Cut(value, ","); ok && b.s.transactional {
+		value = rest
+		switch strings.TrimSpace(side) {
+		case "to_server":
+			mask = proto.MaskServer
+		case "to_client":
+			mask = proto.MaskClient
+		default:
+			return refuse(fmt.Sprintf("want to_server or to_client, got %q", side), "")
+		}
+	}
+	t, err := parseSize(value)
 	if err != nil {
 		return err
 	}
-	b.addFileTest(opt.Name, func(f *proto.File) bool {
+	b.addFileTest(opt.Name, mask, func(f *proto.File) bool {
 		if f.State == proto.FileOpen || f.State == proto.FileTruncated {
 			// Only "more than" is certain before the end.
 			return t.high == math.MaxUint64 && !t.not && t.holds(f.Size)

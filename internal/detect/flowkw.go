@@ -65,13 +65,20 @@ func parseFlow(b *builder, opt *rule.Option) error {
 	return nil
 }
 
-// established tells whether both ends have spoken, or what the mirror shows of
-// them says as much.
-func established(f *flow.Flow) bool {
-	if f.TCP != nil {
-		return f.TCP.Established()
+// established tells whether both ends had spoken when the packet came, or what
+// the mirror shows of them says as much. The ACK that ends a handshake is not
+// part of what it establishes.
+func (c *ctx) established() bool {
+	f := c.f
+	if f.TCP == nil {
+		return f.State != flow.StateNew
 	}
-	return f.State != flow.StateNew
+	if !f.TCP.Established() {
+		return false
+	}
+	handshake := f.Pkts[0] == 2 && f.Pkts[1] == 1 && len(c.p.Payload) == 0 &&
+		f.TCP.Flags&flow.StreamMidstream == 0 && !c.p.Has(packet.FlagFlowEnd)
+	return !handshake
 }
 
 func parseStreamSize(b *builder, opt *rule.Option) error {

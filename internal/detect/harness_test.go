@@ -132,7 +132,7 @@ func (r *rig) newFlow(l4 uint8) {
 	r.f = &flow.Flow{Client: addr(10, 0, 0, 1), Server: addr(8, 8, 8, 8), ClientPort: 40000, ServerPort: 80,
 		IPVersion: 4, State: flow.StateEstablished, Start: r.time}
 	if l4 == packet.ProtoTCP {
-		r.f.TCP = &flow.Stream{State: flow.TCPEstablished}
+		r.f.TCP = &flow.Stream{State: flow.TCPEstablished, Flags: flow.StreamEstablished}
 	}
 	r.s, r.parser, r.off = nil, nil, [2]uint64{}
 	r.p = packet.Packet{IPVersion: 4, Proto: l4, TTL: 64}

@@ -209,7 +209,7 @@ func (b *builder) hook() error {
 		switch h {
 		case "flow_start":
 			b.needFlow = true
-			b.packetTest(func(c *ctx) bool { return c.f != nil && c.f.Pkts[0]+c.f.Pkts[1] == 1 })
+			b.packetTest(func(c *ctx) bool { return c.f != nil && c.f.Pkts[c.dir] == 1 })
 		case "all", "pre_flow", "pre_stream":
 		default:
 			return refuse(fmt.Sprintf("unknown hook %q", b.r.Hook), "flow_start or all")

@@ -364,13 +364,27 @@ func packetViews() []packetView {
 	return []packetView{
 		{"tcp.hdr", l4(packet.ProtoTCP, func(p *packet.Packet) int { return int(p.TCP.HeaderLen) })},
 		{"udp.hdr", l4(packet.ProtoUDP, fixed(8))},
-		{"icmpv4.hdr", l4(packet.ProtoICMP, fixed(8))},
+		{"icmpv4.hdr", l4(packet.ProtoICMP, icmpHeaderLen)},
 		{"icmpv6.hdr", l4(packet.ProtoICMPv6, fixed(8))},
 		{"ipv4.hdr", ip(4)},
 		{"ipv6.hdr", ip(6)},
 		{"ip.src", func(c *ctx, dst []byte) []byte { return appendAddr(dst, c.src) }},
 		{"ip.dst", func(c *ctx, dst []byte) []byte { return appendAddr(dst, c.dst) }},
 	}
+}
+
+// icmpHeaderLen is the header's length: router advertisements (RFC 1256) and
+// timestamps (RFC 792) go on behind the eight bytes of the others.
+func icmpHeaderLen(p *packet.Packet) int {
+	switch {
+	case p.ICMPType == 9 && len(p.L4) >= 8:
+		return 8 + int(p.L4[4])*int(p.L4[5])*4
+	case p.ICMPType == 13 || p.ICMPType == 14:
+		return 20
+	case p.ICMPType == 17 || p.ICMPType == 18:
+		return 12
+	}
+	return 8
 }
 
 func appendAddr(dst []byte, a packet.Addr) []byte {

@@ -25,7 +25,7 @@ func parsePCRE(b *builder, opt *rule.Option) error {
 		n.flags |= flagNeg
 	}
 	var flags match.RegexpFlags
-	g := b.target()
+	var g *group
 	for i := range len(p.Flags) {
 		switch c := p.Flags[i]; c {
 		case 'i':
@@ -55,6 +55,9 @@ func parsePCRE(b *builder, opt *rule.Option) error {
 	}
 	if n.re, err = b.c.regexp(p.Expr, flags); err != nil {
 		return refuse(err.Error(), "")
+	}
+	if g == nil {
+		return b.addOp(n)
 	}
 	return b.addOpTo(g, n)
 }

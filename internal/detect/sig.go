@@ -59,7 +59,8 @@ type sig struct {
 type bufTest struct {
 	buf      *buffer
 	ops      []op
-	onAbsent bool // hold when there is no buffer
+	onAbsent bool          // hold when there is no buffer
+	only     proto.DirMask // of a transactional rule: the side that is meant; 0: either
 }
 
 // txTest is a test on a transaction, with an answer for each protocol.

@@ -107,6 +107,8 @@ func (e *Engine) chunkDue(c *ctx, d Dir, last bool) bool {
 		return false
 	case n >= e.rs.cfg.ChunkSize, st.trigger, st.closed, last:
 		return true
+	case c.f.Flags&flow.FlagNoPayloadInspect != 0:
+		return true // what came before the ciphertext
 	}
 	return (c.s == nil || c.s.Proto == nil) && d != c.pktDir && len(c.p.Payload) > 0
 }

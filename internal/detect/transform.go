@@ -12,6 +12,8 @@ import (
 	"io"
 	"strings"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
@@ -61,8 +63,8 @@ func transformKeywords() []keyword {
 		plain("compress_whitespace", appendCompressed),
 		plain("strip_pseudo_headers", appendNoPseudo),
 		plain("header_lowercase", appendHeaderLower),
-		plain("domain", func(dst, src []byte) []byte { return append(dst, registeredDomain(src)...) }),
-		plain("tld", func(dst, src []byte) []byte { return append(dst, src[bytes.LastIndexByte(src, '.')+1:]...) }),
+		plain("domain", appendDomain),
+		plain("tld", appendTLD),
 		{name: "xor", parse: parseXor},
 		{name: "from_base64", arg: argOptional, parse: parseFromBase64},
 		{name: "pcrexform", parse: parsePCREXform},
@@ -171,15 +173,20 @@ func appendHeaderLower(dst, src []byte) []byte {
 	return dst
 }
 
-// registeredDomain is the last two labels: exact for top-level domains that
-// register names directly, which is what can be said without a list of public
-// suffixes.
-func registeredDomain(b []byte) []byte {
-	last := bytes.LastIndexByte(b, '.')
-	if last < 0 {
-		return nil
+// appendDomain appends the registered domain: the public suffix and the label
+// before it.
+func appendDomain(dst, src []byte) []byte {
+	name, err := publicsuffix.EffectiveTLDPlusOne(string(src))
+	if err != nil {
+		return dst
 	}
-	return b[bytes.LastIndexByte(b[:last], '.')+1:]
+	return append(dst, name...)
+}
+
+// appendTLD appends the public suffix ("co.uk").
+func appendTLD(dst, src []byte) []byte {
+	suffix, _ := publicsuffix.PublicSuffix(string(src))
+	return append(dst, suffix...)
 }
 
 func parseXor(b *builder, opt *rule.Option) error {
