@@ -25,6 +25,7 @@ type inspectFlags struct {
 	stats         string
 	strict        bool
 	quiet         bool
+	profile       string
 }
 
 func (a *app) inspectCommand() *cobra.Command {
@@ -50,6 +51,10 @@ func (a *app) inspectCommand() *cobra.Command {
 	fl.BoolVar(&f.ignoreUnknown, "ignore-unknown-set", false, "let unknown --set keys pass")
 	fl.StringVar(&f.stats, "stats", "", "write the final counters as JSON to `file`")
 	fl.BoolVar(&f.strict, "strict", false, "refused rules are a failure")
+	fl.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile to `file`")
+	if err := fl.MarkHidden("cpuprofile"); err != nil {
+		panic("BUG: " + err.Error())
+	}
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
 	return c
 }
@@ -58,6 +63,11 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	// One short-lived process with a bounded working set: a larger heap costs
 	// less than collecting it often.
 	debug.SetGCPercent(400)
+	stopProfile, err := startProfile(f.profile)
+	if err != nil {
+		return err
+	}
+	defer stopProfile()
 	cfg, err := a.sensorConfig(f)
 	if err != nil {
 		return err

@@ -22,6 +22,8 @@ type Counters struct {
 type Pool struct {
 	Registry *Registry
 	Counters Counters
+	// Now is packet time in nanoseconds; the sensor sets it for each packet.
+	Now int64
 	// RethrowPanics makes a parser's panic fatal; tests set it.
 	RethrowPanics bool
 
@@ -282,12 +284,25 @@ func (s *Session) begin(i int) {
 	if p, ok := s.Parser.(transportUser); ok {
 		p.SetTransport(s.udp)
 	}
+	if p, ok := s.Parser.(timeUser); ok {
+		p.SetTime(s.pool.Now / 1e9)
+	}
+	if p, ok := s.Parser.(originUser); ok && s.Original != nil {
+		p.SetOrigin(s.Original.Name)
+	}
 	s.need = [2]int{}
 	s.Dirty = true
 }
 
-// transportUser is a parser that frames its messages by transport.
-type transportUser interface{ SetTransport(udp bool) }
+// What some parsers want to know of their flow before its first bytes.
+type (
+	// transportUser frames its messages by transport.
+	transportUser interface{ SetTransport(udp bool) }
+	// timeUser compares with packet time, in seconds since 1970.
+	timeUser interface{ SetTime(unix int64) }
+	// originUser says in its records what it was upgraded from.
+	originUser interface{ SetOrigin(name string) }
+)
 
 // found starts the parser and gives it what was held back, the client's bytes
 // first: they were sent first in every protocol but those with a banner, whose

@@ -151,6 +151,7 @@ func (w *Worker) Frame(f *capture.Frame) {
 		Number: w.number, Outer: packet.Outer(f.Outer),
 	})
 	p.Tenant = w.cfg.Tenants.of(&p.Mirror)
+	w.pool.Now = p.Time
 	w.C.Packets++
 	w.C.Bytes += uint64(len(f.Data))
 	w.lastFrame = f.Time
