@@ -26,6 +26,11 @@ type Frame struct {
 	// ENI is the primary address of the mirrored interface: the outer source
 	// of what the mirror sends.
 	ENI netip.Addr
+	// Scenario is the name of the scenario that the frame belongs to, empty for
+	// a scene of one's own; Last marks the scenario's last frame. They are the
+	// ground truth for what a sensor makes of the frames.
+	Scenario string
+	Last     bool
 }
 
 // Kinds of scenario.
@@ -50,7 +55,11 @@ func (s Scenario) Frames(seed uint64, start time.Time) []Frame {
 	h.Write([]byte(s.Name))
 	sc := NewScene(seed^h.Sum64(), start)
 	s.play(sc)
-	return sc.Frames()
+	fs := sc.Frames()
+	for i := range fs {
+		fs[i].Scenario, fs[i].Last = s.Name, i == len(fs)-1
+	}
+	return fs
 }
 
 // Scenarios lists all scenarios, the benign first.
@@ -61,13 +70,16 @@ func Scenarios() []Scenario {
 const (
 	// mixGap is the mean time between two scenarios of a mix.
 	mixGap = 300 * time.Millisecond
-	// attackGap is the mean time between two attacks of a mix.
-	attackGap = 15 * time.Second
+	// attackGap is the mean time between two attacks of a mix, a quarter more
+	// or less: all of them are under way within 100 seconds or so.
+	attackGap = 10 * time.Second
+	// firstAttack is when the first attack of a mix begins.
+	firstAttack = 1500 * time.Millisecond
 )
 
 // Mix plays scenarios without end, as a small production network would: the
 // benign by weight, a few a second and over each other, and each attack in
-// turn every quarter of a minute or so. Frames come in order of time, some
+// turn every ten seconds or so, the first within two. Frames come in order of time, some
 // 100 a second; the caller paces them and stops when it has enough.
 func Mix(seed uint64, start time.Time) iter.Seq[Frame] {
 	return func(yield func(Frame) bool) {
@@ -110,7 +122,7 @@ func newMixer(seed uint64, start time.Time) *mixer {
 			m.benign = append(m.benign, s)
 		}
 	}
-	m.attack = m.now + int64(attackGap)/3
+	m.attack = m.now + int64(firstAttack)
 	return m
 }
 
@@ -120,7 +132,7 @@ func (m *mixer) next() {
 	if m.now >= m.attack {
 		s = m.attacks[m.turn%len(m.attacks)]
 		m.turn++
-		m.attack = m.now + m.wait(attackGap)
+		m.attack += int64(attackGap)*3/4 + m.rng.Int64N(int64(attackGap)/2)
 	}
 	m.pending = append(m.pending, s.Frames(m.rng.Uint64(), time.Unix(0, m.now))...)
 	slices.SortStableFunc(m.pending, byTime)

@@ -196,6 +196,41 @@ func TestMix(t *testing.T) {
 	}
 }
 
+// TestMixAttacks: the demo promises a threat at once and every attack soon, and
+// judges what it sees by the names of the frames.
+func TestMixAttacks(t *testing.T) {
+	kind := map[string]string{}
+	for _, s := range Scenarios() {
+		kind[s.Name] = s.Kind
+	}
+	for seed := range uint64(20) {
+		began, ended := map[string]time.Duration{}, map[string]bool{}
+		for f := range Mix(seed, start()) {
+			at := time.Duration(f.Time - start().UnixNano())
+			if at > 150*time.Second {
+				break
+			}
+			if kind[f.Scenario] == "" {
+				t.Fatalf("frame of scenario %q", f.Scenario)
+			}
+			if _, ok := began[f.Scenario]; kind[f.Scenario] == Attack && !ok {
+				began[f.Scenario] = at
+			}
+			ended[f.Scenario] = ended[f.Scenario] || f.Last
+		}
+		first, last := time.Hour, time.Duration(0)
+		for name, at := range began {
+			first, last = min(first, at), max(last, at)
+			if !ended[name] {
+				t.Errorf("seed %d: %s has no last frame", seed, name)
+			}
+		}
+		if len(began) != 9 || first > 3*time.Second || last > 105*time.Second {
+			t.Errorf("seed %d: %d attacks, the first at %v, the last at %v", seed, len(began), first, last)
+		}
+	}
+}
+
 func TestVXLAN(t *testing.T) {
 	web := netip.MustParseAddrPort("10.20.1.11:80")
 	s := NewScene(1, start())

@@ -15,7 +15,7 @@ func rooms() []string {
 	return []string{
 		"base", "packet", "traffic", "capture", "flow", "match", "rule", "proto",
 		"appid", "detect", "policy", "record", "config", "bus", "sensor", "store",
-		"cloud", "respond", "report", "console", "cli",
+		"cloud", "respond", "replay", "demo", "report", "console", "cli",
 	}
 }
 
