@@ -59,6 +59,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.inspectCommand(),
 		a.runCommand(),
+		a.doctorCommand(),
 		a.rulesCommand(),
 		a.versionCommand(),
 	)

@@ -104,6 +104,9 @@ func (w *Worker) End(f *flow.Flow) {
 			w.ending = false
 		}
 	}
+	if f.Flags&flow.FlagOneSided != 0 {
+		w.C.OneSided++
+	}
 	w.logFlow(f, c)
 	w.engineOf(f.Key.Tenant).FlowEnd(f)
 	if c.session != nil {

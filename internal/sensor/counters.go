@@ -21,6 +21,7 @@ type Counters struct {
 	DecodeEvents uint64
 	StreamEvents uint64
 	FlowRecords  uint64
+	OneSided     uint64 // flows that ended with one direction seen
 }
 
 // Snapshot returns every counter of the worker under its EVE stats name,

@@ -57,7 +57,9 @@ type Snapshot struct {
 	Worker  Counters
 	// Last is the wall clock of the last frame, zero before the first.
 	Last time.Time
-	VNIs map[uint32]VNICount
+	// Sessions are the mirror sessions inspected, Ignored those refused.
+	Sessions, Ignored map[Session]SessionCount
+	ReceiveBuffer     int // bytes that the kernel granted the socket
 }
 
 // NewService opens the sockets; nothing is read before Run. obs may be nil
@@ -156,7 +158,9 @@ func (l *loop) slice(ctx context.Context, s *Service, batch *capture.Batch) erro
 func (l *loop) publish() {
 	snap := &Snapshot{
 		Address: l.addr, Capture: l.src.Counters(), Stats: l.w.Snapshot(),
-		Losses: l.w.Losses(), Worker: l.w.C, VNIs: l.w.vnis.copy(),
+		Losses: l.w.Losses(), Worker: l.w.C,
+		Sessions: l.w.sessions.copy(), Ignored: l.w.ignored.copy(),
+		ReceiveBuffer: l.src.ReceiveBuffer(),
 	}
 	if l.w.lastFrame > 0 {
 		snap.Last = time.Unix(0, l.w.lastFrame)
@@ -256,39 +260,6 @@ func (s *Service) Loss() []Loss {
 		{"truncated", "frames longer than the receive buffer", cut},
 		{"malformed", "datagrams that carry no frame", malformed},
 	}, out...)
-}
-
-// VNICount is what was seen of one mirror session.
-type VNICount struct {
-	Frames uint64
-	Last   int64 // packet time of the last frame
-}
-
-// maxVNIs bounds the sessions that are counted apart.
-const maxVNIs = 4096
-
-// vniTable counts frames by VNI; sessions beyond the bound are not listed.
-type vniTable map[uint32]*VNICount
-
-func (t vniTable) count(vni uint32, now int64) {
-	c := t[vni]
-	if c == nil {
-		if len(t) >= maxVNIs {
-			return
-		}
-		c = &VNICount{}
-		t[vni] = c
-	}
-	c.Frames++
-	c.Last = now
-}
-
-func (t vniTable) copy() map[uint32]VNICount {
-	out := make(map[uint32]VNICount, len(t))
-	for vni, c := range t {
-		out[vni] = *c
-	}
-	return out
 }
 
 // String describes a loss for people.

@@ -85,7 +85,8 @@ type Worker struct {
 	end        packet.Packet // the pseudo packet of a flow's end
 	number     uint64
 	lastFrame  int64
-	vnis       vniTable
+	sessions   sessionTable // inspected
+	ignored    sessionTable // refused by Sources
 	nextExpire int64
 	ending     bool // inside a flow's end: pkt is not of that flow
 	conns      connPool
@@ -99,7 +100,7 @@ type Worker struct {
 
 // NewWorker makes a worker that writes to out; obs may be nil.
 func NewWorker(cfg *Config, out Output, obs Observer) *Worker {
-	w := &Worker{cfg: cfg, out: out, obs: obs, vnis: vniTable{}, infos: map[*detect.Signature]*record.AlertInfo{}}
+	w := &Worker{cfg: cfg, out: out, obs: obs, infos: map[*detect.Signature]*record.AlertInfo{}}
 	w.dec = packet.NewDecoder(cfg.Decode)
 	w.defrag = packet.NewDefrag(cfg.Defrag)
 	if cfg.Dedup {
@@ -155,11 +156,13 @@ func (w *Worker) Frame(f *capture.Frame) {
 	w.C.Packets++
 	w.C.Bytes += uint64(len(f.Data))
 	w.lastFrame = f.Time
-	if p.Mirror.HasVNI {
-		w.vnis.count(p.Mirror.FirstVNI, f.Time)
-	}
-	if w.cfg.Sources != nil && !w.cfg.Sources.allowed(p, &w.C) {
+	if !w.cfg.Sources.allowed(p) {
+		w.C.Ignored++
+		w.ignored.count(&p.Mirror, f.Time)
 		return
+	}
+	if p.Mirror.Depth > 0 {
+		w.sessions.count(&p.Mirror, f.Time)
 	}
 	if p.Has(packet.FlagFragment) {
 		w.fragment(p)

@@ -70,8 +70,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		if !sn.Last.IsZero() {
 			last = max(last, float64(sn.Last.UnixMilli())/1000)
 		}
-		for vni, v := range sn.VNIs {
-			vnis[vni] += v.Frames
+		for k, v := range sn.Sessions {
+			vnis[k.VNI] += v.Frames
 		}
 	}
 	counter(c.frames, t.Packets)

@@ -1,0 +1,239 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mirrorwall/mirrorwall/internal/config"
+	"github.com/mirrorwall/mirrorwall/internal/sensor/health"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	path, asJSON := "", false
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say why no traffic is seen, or why it is seen in part",
+		Long: "Doctor asks the running service (at health: address: of the configuration) what\n" +
+			"arrives, and explains what is missing: first finding first. Exit status 0 when\n" +
+			"all is well, 3 when something was found.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), path, asJSON) },
+	}
+	c.Flags().StringVarP(&path, "config", "c", "mirrorwall.yaml", "configuration `file`")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// finding is one thing that is well, or not, and what to do.
+type finding struct {
+	OK   bool   `json:"ok"`
+	What string `json:"what"`
+	Do   string `json:"do,omitempty"`
+}
+
+func (a *app) doctor(ctx context.Context, path string, asJSON bool) error {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	found := diagnose(ctx, cfg)
+	if asJSON {
+		enc := json.NewEncoder(a.out)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(found); err != nil {
+			return err
+		}
+	} else {
+		printFindings(a.out, found)
+	}
+	for _, f := range found {
+		if !f.OK {
+			return &failure{code: exitWanting}
+		}
+	}
+	return nil
+}
+
+func printFindings(w io.Writer, found []finding) {
+	for _, f := range found {
+		mark := "ok  "
+		if !f.OK {
+			mark = "LOOK"
+		}
+		fmt.Fprintf(w, "%s  %s\n", mark, f.What)
+		if f.Do != "" {
+			fmt.Fprintf(w, "      hint: %s\n", f.Do)
+		}
+	}
+}
+
+// diagnose walks the way of a mirrored packet, from the process outwards.
+func diagnose(ctx context.Context, cfg *config.Config) []finding {
+	st, err := fetchStatus(ctx, cfg.Health.Address)
+	if err != nil {
+		return append([]finding{{What: "the service does not answer: " + err.Error(),
+			Do: "start it: mirrorwall run --config FILE; or is health: address: another one?"}}, ports(cfg)...)
+	}
+	found := []finding{{OK: true, What: fmt.Sprintf("the service answers, up %s, %d rules active", time.Duration(st.UptimeSeconds)*time.Second, st.Rules)}}
+	for _, c := range st.Checks {
+		if !c.OK {
+			found = append(found, finding{What: "not ready: " + c.Name + ": " + c.Text})
+		}
+	}
+	var frames uint64
+	for i := range st.Listeners {
+		found = append(found, listenerFindings(&st.Listeners[i])...)
+		frames += st.Listeners[i].Frames
+	}
+	if frames == 0 {
+		return append(found, kernelFindings("/proc/net/snmp")...)
+	}
+	return append(found, trafficFindings(st)...)
+}
+
+func fetchStatus(ctx context.Context, address string) (*health.Status, error) {
+	if address == "" {
+		return nil, errors.New("health: address: is empty")
+	}
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if ap.Addr().IsUnspecified() {
+		ap = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), ap.Port())
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ap.String()+"/status", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var st health.Status
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&st); err != nil {
+		return nil, fmt.Errorf("%s is not a mirrorwall: %w", ap, err)
+	}
+	return &st, nil
+}
+
+// ports tells, for a service that does not run, whether its ports are free.
+func ports(cfg *config.Config) []finding {
+	var found []finding
+	for _, l := range cfg.Sensor.Listen {
+		pc, err := net.ListenPacket("udp", l.Address)
+		if err != nil {
+			found = append(found, finding{What: fmt.Sprintf("%s/udp can't be had: %v", l.Address, err),
+				Do: "ss -lunp shows which process has it"})
+			continue
+		}
+		found = append(found, finding{OK: true, What: l.Address + "/udp is free"})
+		// It was opened only to see whether it could be.
+		_ = pc.Close()
+	}
+	return found
+}
+
+func listenerFindings(l *health.Listener) []finding {
+	where := fmt.Sprintf("%s/udp", l.Address)
+	if l.Frames == 0 && l.Malformed == 0 {
+		return []finding{{
+			What: where + ": no datagram has arrived since the start",
+			Do: "check, in this order: the security group of this instance lets UDP " + strconv.Itoa(int(l.Address.Port())) +
+				" in from the mirrored subnets; the mirror session's target is this ENI (or an NLB with a UDP listener and a healthy target); " +
+				"the filter accepts traffic in both directions; the source instance sends any; docs/install/aws.md has the commands",
+		}}
+	}
+	var found []finding
+	if l.Frames > 0 {
+		last := "never"
+		if l.LastFrame != nil {
+			last = time.Since(*l.LastFrame).Truncate(time.Second).String() + " ago"
+		}
+		found = append(found, finding{OK: true, What: fmt.Sprintf("%s: %d frames, the last %s", where, l.Frames, last)})
+		if l.LastFrame != nil && time.Since(*l.LastFrame) > time.Minute {
+			found = append(found, finding{What: where + ": silent for more than a minute",
+				Do: "a load balancer without listeners or targets drops mirrored traffic without a word; see the session and the target's health"})
+		}
+	}
+	if l.Malformed > 0 {
+		found = append(found, finding{What: fmt.Sprintf("%s: %d datagrams carry no VXLAN or GENEVE frame", where, l.Malformed),
+			Do: "something else sends here (a health check over UDP?), or the encapsulation is another one: vxlan:// or geneve:// before the address"})
+	}
+	if l.KernelDrops > 0 {
+		found = append(found, finding{What: fmt.Sprintf("%s: the kernel dropped %d datagrams; its buffer of %s was full", where, l.KernelDrops, bytesText(uint64(l.ReceiveBuffer))),
+			Do: "raise net.core.rmem_max and sensor: receive_buffer:, or add sensor: workers:"})
+	}
+	if l.Truncated > 0 {
+		found = append(found, finding{What: fmt.Sprintf("%s: %d frames were cut", where, l.Truncated), Do: "set the mirror session's packet length to 8500 or less"})
+	}
+	return found
+}
+
+func trafficFindings(st *health.Status) []finding {
+	var found []finding
+	if n := len(st.Sessions); n > 0 {
+		s := st.Sessions[0]
+		found = append(found, finding{OK: true, What: fmt.Sprintf("%d mirror sessions inspected; the busiest is VNI %d from %s with %d frames", n, s.VNI, s.Source, s.Frames)})
+	}
+	for _, s := range st.Ignored[:min(5, len(st.Ignored))] {
+		found = append(found, finding{What: fmt.Sprintf("VNI %d from %s is refused by sources: %d frames not inspected", s.VNI, s.Source, s.Frames),
+			Do: "if it is yours, add it to sensor: sources: networks: or vnis:"})
+	}
+	if st.Flows >= 100 && st.OneSided*2 > st.Flows {
+		found = append(found, finding{What: fmt.Sprintf("%d of %d flows show one direction only", st.OneSided, st.Flows),
+			Do: "the mirror filter needs rules for both directions; behind a load balancer use stickiness source_ip"})
+	}
+	for _, l := range st.Losses {
+		switch l.Cause {
+		case "kernel_drop", "truncated", "malformed", "source_ignored":
+			continue // told above
+		}
+		if l.Count > 0 {
+			found = append(found, finding{What: fmt.Sprintf("%d %s", l.Count, l.Text), Do: "docs/operate explains each loss"})
+		}
+	}
+	return found
+}
+
+// kernelFindings reads the kernel's own UDP counters: a datagram may have
+// reached the machine but no socket.
+func kernelFindings(path string) []finding {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	var names, values []string
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 0 && f[0] == "Udp:" {
+			if names == nil {
+				names = f
+				continue
+			}
+			values = f
+		}
+	}
+	for i, name := range names {
+		if name != "NoPorts" || i >= len(values) || values[i] == "0" {
+			continue
+		}
+		return []finding{{What: "the kernel got " + values[i] + " UDP datagrams for ports that nobody listens on",
+			Do: "is the mirror sent to another port than sensor: listen: says? (tcpdump -ni any udp shows it)"}}
+	}
+	return nil
+}
