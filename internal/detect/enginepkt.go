@@ -163,9 +163,17 @@ func (e *Engine) packetCandidates(c *ctx, cl class) {
 }
 
 // inStream reports whether the packet's payload comes by as stream bytes too.
+// What doesn't is put to the stream's rules as if it were a chunk: packets that
+// no session takes, those with a bad checksum, data on a SYN without Fast Open.
 func (c *ctx) inStream() bool {
-	return c.f != nil && c.f.TCP != nil && c.f.TCP.Flags&flow.StreamIgnored == 0 &&
-		c.f.TCP.State != flow.TCPNone
+	if c.f == nil || c.f.TCP == nil || c.p.Flags&packet.FlagBadL4Sum != 0 {
+		return false
+	}
+	t := c.f.TCP
+	if t.Flags&flow.StreamIgnored != 0 || t.State == flow.TCPNone {
+		return false
+	}
+	return c.p.TCP.Flags&packet.SYN == 0 || t.Flags&flow.StreamTFO != 0
 }
 
 func (e *Engine) evalPacketRules(c *ctx, own bool, cl class) {
