@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -21,21 +22,26 @@ type FileOptions struct {
 
 // File is eve.json: whole lines appended by several workers, each in batches of
 // its own, with rotation. A write that fails loses its lines, counted, and never
-// blocks the sensor.
+// blocks the sensor; the next one tries again.
 type File struct {
 	path string
 	opt  FileOptions
 
-	mu     sync.Mutex
-	f      *os.File
-	size   int64
-	opened time.Time
-	lastE  error
+	mu      sync.Mutex
+	f       *os.File // nil: to be opened by the next write
+	regular bool     // a file that can be cut and renamed; not a pipe or device
+	torn    bool     // a failed write may have left bytes beyond size
+	size    int64
+	opened  time.Time
+	lastE   error // of a row of failed writes
+	rotateE error // of a row of failed rotations
+	firstE  error // the first that lost lines
 
 	lostBytes, lostWrites atomic.Uint64
 }
 
-// OpenFile opens path for appending; "-" is standard output.
+// OpenFile opens path for appending; "-" is standard output. Half a line at
+// the end of an old file, left by a crash, is cut off.
 func OpenFile(path string, opt FileOptions) (*File, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
@@ -45,52 +51,78 @@ func OpenFile(path string, opt FileOptions) (*File, error) {
 		w.f = os.Stdout
 		return w, nil
 	}
-	return w, w.open(os.O_APPEND)
+	if err := w.openLocked(); err != nil {
+		return nil, fmt.Errorf("eve: %w", err)
+	}
+	return w, nil
 }
 
-func (w *File) open(mode int) error {
-	f, err := os.OpenFile(w.path, os.O_CREATE|os.O_WRONLY|mode, 0o640)
+func (w *File) openLocked() error {
+	f, err := os.OpenFile(w.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
 	if err != nil {
-		return fmt.Errorf("eve: %w", err)
+		return err
 	}
 	st, err := f.Stat()
 	if err != nil {
-		return errors.Join(fmt.Errorf("eve: %w", err), f.Close())
+		return errors.Join(err, f.Close())
 	}
-	w.f, w.size, w.opened = f, st.Size(), w.opt.Now()
+	w.f, w.regular, w.size, w.opened, w.torn = f, st.Mode().IsRegular(), 0, w.opt.Now(), false
+	if w.regular {
+		w.size = wholeLines(w.path, st.Size())
+		w.torn = w.size < st.Size()
+	}
 	return nil
 }
 
 // Write appends whole lines. The error is the first of a row of failures; the
-// lines are lost and counted either way.
+// lines are lost and counted either way. A rotation that fails is an error,
+// too, but loses nothing: the file grows on.
 func (w *File) Write(lines []byte) (int, error) {
 	if len(lines) == 0 {
 		return 0, nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.rotateIfDueLocked(int64(len(lines))); err != nil {
-		return 0, w.lostLocked(lines, err)
-	}
-	n, err := w.f.Write(lines)
-	w.size += int64(n)
-	if err != nil {
-		if n > 0 && w.path != "-" {
-			// Half a line would spoil the file for its readers.
-			if w.f.Truncate(w.size-int64(n)) == nil {
-				w.size -= int64(n)
-			}
-		}
+	rotated := w.rotateIfDueLocked(int64(len(lines)))
+	if err := w.appendLocked(lines); err != nil {
 		return 0, w.lostLocked(lines, err)
 	}
 	w.lastE = nil
-	return n, nil
+	return len(lines), rotated
+}
+
+// appendLocked writes lines or nothing.
+func (w *File) appendLocked(lines []byte) error {
+	if w.f == nil {
+		if err := w.openLocked(); err != nil {
+			return err
+		}
+	}
+	if w.torn {
+		// Half a line would spoil the next one, too.
+		if err := w.f.Truncate(w.size); err != nil {
+			return err
+		}
+		w.torn = false
+	}
+	n, err := w.f.Write(lines)
+	if err == nil {
+		w.size += int64(n)
+		return nil
+	}
+	if n > 0 && w.regular {
+		w.torn = w.f.Truncate(w.size) != nil
+	}
+	return err
 }
 
 // lostLocked counts lost lines and reports only the first failure of a row.
 func (w *File) lostLocked(lines []byte, err error) error {
 	w.lostBytes.Add(uint64(len(lines)))
 	w.lostWrites.Add(1)
+	if w.firstE == nil {
+		w.firstE = err
+	}
 	first := w.lastE == nil
 	w.lastE = err
 	if first {
@@ -104,8 +136,46 @@ func (w *File) Lost() (writes, bytes uint64) {
 	return w.lostWrites.Load(), w.lostBytes.Load()
 }
 
+// Err says that records were lost, how many bytes of them, and the first
+// cause; nil when all reached the file.
+func (w *File) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.firstE == nil {
+		return nil
+	}
+	return &LostError{Path: w.path, Bytes: w.lostBytes.Load(), Err: w.firstE}
+}
+
+// LostError says that records never reached a file.
+type LostError struct {
+	Path  string
+	Bytes uint64
+	Err   error // the first cause
+}
+
+// Error names the file, the loss and the cause, without naming the file twice.
+func (e *LostError) Error() string {
+	cause := e.Err
+	var pe *fs.PathError
+	if errors.As(cause, &pe) {
+		cause = pe.Err
+	}
+	return fmt.Sprintf("eve: %s: %d bytes of records lost: %v", e.Path, e.Bytes, cause)
+}
+
+// Unwrap returns the cause.
+func (e *LostError) Unwrap() error { return e.Err }
+
+// Hint says what to do.
+func (e *LostError) Hint() string {
+	return "is there room on the disk (df), and may this user write there?"
+}
+
+// rotateIfDueLocked moves the file away when it is full or old. Whatever goes
+// wrong, the next write opens the path again.
 func (w *File) rotateIfDueLocked(next int64) error {
-	if w.path == "-" || w.size == 0 {
+	if !w.regular || w.size == 0 {
 		return nil
 	}
 	full := w.opt.MaxBytes > 0 && w.size+next > w.opt.MaxBytes
@@ -113,29 +183,38 @@ func (w *File) rotateIfDueLocked(next int64) error {
 	if !full && !old {
 		return nil
 	}
-	if err := w.f.Close(); err != nil {
-		return err
+	err := os.Rename(w.path, rotatedName(w.path, w.opt.Now()))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // somebody else moved it: begin a new one
 	}
-	if err := os.Rename(w.path, w.rotatedName()); err != nil {
-		return errors.Join(err, w.open(os.O_APPEND))
+	if err != nil {
+		first := w.rotateE == nil
+		w.rotateE = err
+		if first {
+			return fmt.Errorf("eve: rotate: %w", err)
+		}
+		return nil
 	}
+	err = w.f.Close()
+	w.f, w.size, w.rotateE = nil, 0, nil
 	removeOld(w.path, w.opt.Keep)
-	return w.open(os.O_APPEND)
-}
-
-func (w *File) rotatedName() string {
-	name := w.path + "." + w.opt.Now().UTC().Format("20060102T150405.000000000")
-	return name
+	if err != nil {
+		return fmt.Errorf("eve: rotate: %w", err)
+	}
+	return nil
 }
 
 // Close closes the file.
 func (w *File) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.path == "-" {
+	if w.path == "-" || w.f == nil {
 		return nil
 	}
-	return w.f.Close()
+	if err := w.f.Close(); err != nil {
+		return fmt.Errorf("eve: %w", err)
+	}
+	return nil
 }
 
 var _ io.WriteCloser = (*File)(nil)
