@@ -1,6 +1,8 @@
 package record
 
 import (
+	"strings"
+
 	"github.com/mirrorwall/mirrorwall/internal/base/jsonx"
 	"github.com/mirrorwall/mirrorwall/internal/flow"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
@@ -15,8 +17,6 @@ type AlertInfo struct {
 	Severity      int
 	References    []string
 	Metadata      []MetadataValue
-	// Flowbits are the names set on the flow, for EVE's metadata object.
-	Flowbits []string
 }
 
 // MetadataValue is one name of a signature's metadata with all its values.
@@ -25,15 +25,62 @@ type MetadataValue struct {
 	Values []string
 }
 
-// Alert appends the objects "metadata" and "alert". The action is always
-// "allowed": an out-of-band sensor blocks nothing, and says so.
-func (e *Encoder) Alert(a *AlertInfo) {
+// Flowbits appends what rules have noted on a flow: "traffic" for the names
+// traffic/id/X and traffic/label/X, "metadata" for the others.
+func (e *Encoder) Flowbits(names []string) {
 	b := e.Buf
-	if len(a.Flowbits) > 0 {
-		b = append(jsonx.Key(b, "metadata"), '{')
-		b = append(appendStrings(b, "flowbits", a.Flowbits), '}')
+	plain, id, label := 0, 0, 0
+	for _, n := range names {
+		switch {
+		case strings.HasPrefix(n, trafficID):
+			id++
+		case strings.HasPrefix(n, trafficLabel):
+			label++
+		default:
+			plain++
+		}
 	}
-	b = append(jsonx.Key(b, "alert"), '{')
+	if id+label > 0 {
+		b = append(jsonx.Key(b, "traffic"), '{')
+		b = appendWithPrefix(b, "id", names, trafficID, id)
+		b = append(appendWithPrefix(b, "label", names, trafficLabel, label), '}')
+	}
+	if plain > 0 {
+		b = append(jsonx.Key(b, "metadata"), '{')
+		b = append(jsonx.Key(b, "flowbits"), '[')
+		for _, n := range names {
+			if !strings.HasPrefix(n, trafficID) && !strings.HasPrefix(n, trafficLabel) {
+				b = jsonx.AppendString(jsonx.Comma(b), n)
+			}
+		}
+		b = append(b, ']', '}')
+	}
+	e.Buf = b
+}
+
+// Flowbits of these forms describe the traffic (Suricata's traffic-id rules).
+const (
+	trafficID    = "traffic/id/"
+	trafficLabel = "traffic/label/"
+)
+
+func appendWithPrefix(b []byte, key string, names []string, prefix string, n int) []byte {
+	if n == 0 {
+		return b
+	}
+	b = append(jsonx.Key(b, key), '[')
+	for _, name := range names {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			b = jsonx.AppendString(jsonx.Comma(b), rest)
+		}
+	}
+	return append(b, ']')
+}
+
+// Alert appends the object "alert". The action is always "allowed": an
+// out-of-band sensor blocks nothing, and says so.
+func (e *Encoder) Alert(a *AlertInfo) {
+	b := append(jsonx.Key(e.Buf, "alert"), '{')
 	b = jsonx.String(b, "action", "allowed")
 	b = jsonx.Uint(b, "gid", uint64(a.GID))
 	b = jsonx.Uint(b, "signature_id", uint64(a.SID))
@@ -104,14 +151,9 @@ func appendCounts(b []byte, f *flow.Flow) []byte {
 	return jsonx.Uint(b, "bytes_toclient", f.Bytes[flow.ToClient])
 }
 
-// FlowRecord appends the objects of a flow record: metadata, "flow" and for
-// TCP "tcp". A flow that still lives (a periodic record) has no reason.
-func (e *Encoder) FlowRecord(f *flow.Flow, txs uint64, gaps [2]bool, flowbits []string) {
+// FlowRecord appends the objects of a flow record: "flow" and for TCP "tcp". A flow that still lives (a periodic record) has no reason.
+func (e *Encoder) FlowRecord(f *flow.Flow, txs uint64, gaps [2]bool) {
 	b := e.Buf
-	if len(flowbits) > 0 {
-		b = append(jsonx.Key(b, "metadata"), '{')
-		b = append(appendStrings(b, "flowbits", flowbits), '}')
-	}
 	if f.Key.Proto == packet.ProtoICMP || f.Key.Proto == packet.ProtoICMPv6 {
 		b = appendICMP(b, f)
 	}
@@ -206,3 +248,34 @@ func appendTCP(b []byte, f *flow.Flow, gaps [2]bool) []byte {
 
 // tcpFlagNames are EVE's names by bit number.
 var tcpFlagNames = [8]string{"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"}
+
+// PacketInfo appends the object "packet_info": the link type of the innermost
+// frame. The packet's bytes live in the evidence store only.
+func (e *Encoder) PacketInfo(link packet.LinkType) {
+	b := append(jsonx.Key(e.Buf, "packet_info"), '{')
+	b = jsonx.Uint(b, "linktype", uint64(link))
+	b = jsonx.StringNotEmpty(b, "linktype_name", linkName(link))
+	e.Buf = append(b, '}')
+}
+
+func linkName(l packet.LinkType) string {
+	switch l {
+	case packet.LinkEthernet:
+		return "EN10MB"
+	case packet.LinkRaw, packet.LinkRawBSD:
+		return "RAW"
+	case packet.LinkSLL:
+		return "LINUX_SLL"
+	case packet.LinkSLL2:
+		return "LINUX_SLL2"
+	case packet.LinkNull:
+		return "NULL"
+	case packet.LinkPPP:
+		return "PPP"
+	case packet.LinkIPv4:
+		return "IPv4"
+	case packet.LinkIPv6:
+		return "IPv6"
+	}
+	return ""
+}

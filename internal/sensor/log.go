@@ -85,8 +85,8 @@ func appendFlagNames(dst []string, f flow.FlowFlags) []string {
 }
 
 // appProto fills the protocol names of w.common. A direction in which nothing
-// was recognised says so, as in EVE.
-func (w *Worker) appProto(s *proto.Session) {
+// was recognised says so, as in EVE; ended: no more bytes will come.
+func (w *Worker) appProto(s *proto.Session, ended bool) {
 	c := &w.common
 	if s == nil {
 		return
@@ -104,7 +104,8 @@ func (w *Worker) appProto(s *proto.Session) {
 			c.AppProtoTC = "failed"
 		}
 	case s.Failed[flow.ToServer] && (s.Failed[flow.ToClient] || !s.Seen[flow.ToClient]),
-		s.Failed[flow.ToClient] && !s.Seen[flow.ToServer]:
+		s.Failed[flow.ToClient] && !s.Seen[flow.ToServer],
+		ended && (s.Seen[flow.ToServer] || s.Seen[flow.ToClient]):
 		c.AppProto = "failed"
 	}
 }
@@ -128,13 +129,20 @@ func (w *Worker) logAlert(m *detect.Match, p *packet.Packet, f *flow.Flow) {
 	var s *proto.Session
 	if f != nil {
 		s = f.Owner.(*conn).session
-		w.appProto(s)
+		w.appProto(s, false)
 		c.Direction = f.DirOf(p).String()
 	}
 	if m.Tx != nil {
 		c.HasTx, c.TxID = true, m.Tx.Base().ID+s.TxBase0
 	}
 	w.enc.Begin(c)
+	if !p.Has(packet.FlagFlowEnd) {
+		_, link := p.EVEPacket()
+		w.enc.PacketInfo(link)
+	}
+	if f != nil {
+		w.enc.Flowbits(w.flowbits(f))
+	}
 	w.enc.Alert(info)
 	if m.Tx != nil && s.Proto != nil {
 		w.enc.App(s.Proto, m.Tx, proto.LogAlert)
@@ -238,7 +246,7 @@ func (w *Worker) logFile(p *packet.Packet, f *flow.Flow, s *proto.Session, tx pr
 	file.Logged = true
 	c := w.header("fileinfo", p, f)
 	w.direct(f, file.Dir)
-	w.appProto(s)
+	w.appProto(s, false)
 	w.C.Files++
 	w.enc.Begin(c)
 	w.enc.App(s.Proto, tx, proto.LogAlert)
@@ -298,14 +306,25 @@ func (w *Worker) logFlow(f *flow.Flow, cn *conn) {
 	w.ours = record.Ours{Flags: w.ours.Flags[:0], HasVNI: f.Mirror.HasVNI, VNI: f.Mirror.FirstVNI, Tenant: w.tenantName(f.Key.Tenant)}
 	w.flowHeader(f)
 	w.direct(f, flow.ToServer)
-	w.appProto(cn.session)
+	w.appProto(cn.session, f.Reason != flow.ReasonNone)
 	live := uint64(len(cn.session.Txs()))
 	w.enc.Begin(c)
-	w.enc.FlowRecord(f, cn.txs+live, cn.gaps, nil)
+	w.enc.Flowbits(w.flowbits(f))
+	w.enc.FlowRecord(f, cn.txs+live, cn.gaps)
 	w.enc.End(c)
 	if w.obs != nil {
 		w.obs.FlowEnd(c, f)
 	}
+}
+
+// flowbits lists the names that rules have set on f; the slice is used again.
+func (w *Worker) flowbits(f *flow.Flow) []string {
+	w.bits = w.bits[:0]
+	w.engineOf(f.Key.Tenant).FlowBits(f, func(name string) bool {
+		w.bits = append(w.bits, name)
+		return true
+	})
+	return w.bits
 }
 
 // tenantName is the name of a configured tenant; a VNI of its own needs none,

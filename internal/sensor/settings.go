@@ -76,7 +76,11 @@ func (s *Settings) Set(key, value string) error {
 	var err error
 	switch key {
 	case "stream.midstream":
-		err = setBool(&cfg.Flow.Midstream, value)
+		// Who asks for whole handshakes does not want one-sided streams either,
+		// unless they say so.
+		if err = setBool(&cfg.Flow.Midstream, value); err == nil && s.raw["stream.async-oneside"] == "" {
+			cfg.Flow.AsyncOneSide = cfg.Flow.Midstream
+		}
 	case "stream.async-oneside":
 		err = setBool(&cfg.Flow.AsyncOneSide, value)
 	case "stream.reassembly.depth":

@@ -93,6 +93,7 @@ type Worker struct {
 	common     record.Common
 	ours       record.Ours
 	identity   proto.Identity
+	bits       []string
 	infos      map[*detect.Signature]*record.AlertInfo
 
 	C Counters
