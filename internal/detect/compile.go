@@ -273,7 +273,11 @@ func (rs *Ruleset) groupTx(s *Signature, tx map[txKey]*litBuilder) {
 			continue
 		}
 		if s.fast.buf != nil && s.transactional {
-			continue // the other direction finds it
+			// The other direction finds it, either may decide it.
+			for _, i := range apps(s.appMask) {
+				rs.protos[i][d].any = true
+			}
+			continue
 		}
 		for _, i := range apps(s.appMask) {
 			pr := &rs.protos[i][d]
@@ -288,7 +292,7 @@ func (rs *Ruleset) buildTx(c *compiler, tx map[txKey]*litBuilder) {
 		for dir := range 2 {
 			pr := &rs.protos[i][dir]
 			pr.last = uint8(max(0, len(d.States[dir])-1))
-			pr.any = len(pr.plain) > 0
+			pr.any = pr.any || len(pr.plain) > 0
 		}
 	}
 	for _, b := range c.bufs.list {

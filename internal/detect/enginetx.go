@@ -277,6 +277,9 @@ func (e *Engine) evalTx(c *ctx, tx proto.Tx, pr *protoRules, progress uint8) {
 			e.add(c, s, SourceTx, tx)
 		case miss:
 			keep = append(keep, id)
+			if other := &ds.Candidates[d.Opposite()]; s.transactional && !slices.Contains(*other, id) {
+				*other = append(*other, id) // whichever side is later decides
+			}
 		}
 	}
 	ds.Candidates[d] = keep
