@@ -42,7 +42,7 @@ func TestDirections(t *testing.T) {
 		t.Errorf("first: %v %v %+v", d, f.State, f)
 	}
 	p := udp(hostA, hostB, 53, 9, time.Second)
-	p.Inner = make([]byte, 40)
+	p.Inner, p.InnerLen = make([]byte, 40), 40
 	g, d := table.Track(p)
 	if g != f || d != flow.ToClient || f.State != flow.StateEstablished || f.DirOf(p) != d {
 		t.Errorf("answer: %v %v", d, f.State)

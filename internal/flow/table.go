@@ -237,7 +237,7 @@ func (f *Flow) swap() {
 
 // count adds p to f's totals.
 func (t *Table) count(f *Flow, p *packet.Packet, d Dir) {
-	n := len(p.Inner)
+	n := p.InnerLen
 	if n == 0 {
 		n = len(p.Data)
 	}

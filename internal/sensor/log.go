@@ -31,6 +31,9 @@ func (w *Worker) header(event string, p *packet.Packet, f *flow.Flow) *record.Co
 func (w *Worker) flowHeader(f *flow.Flow) {
 	c, cn := &w.common, f.Owner.(*conn)
 	c.FlowID, c.CommunityID = f.ID, cn.community[:]
+	if f.Key.Proto == packet.ProtoESP {
+		c.SPI = f.SPI()
+	}
 	w.verdict(f, cn)
 	w.ours.Flags = appendFlagNames(w.ours.Flags[:0], f.Flags)
 }
@@ -130,7 +133,12 @@ func (w *Worker) logAlert(m *detect.Match, p *packet.Packet, f *flow.Flow) {
 	if f != nil {
 		s = f.Owner.(*conn).session
 		w.appProto(s, false)
-		c.Direction = f.DirOf(p).String()
+		d := f.DirOf(p)
+		if p.Has(packet.FlagFlowEnd) {
+			d = m.Dir // the pseudo packet travels nowhere itself
+			w.direct(f, d)
+		}
+		c.Direction = d.String()
 	}
 	if m.Tx != nil {
 		c.HasTx, c.TxID = true, m.Tx.Base().ID+s.TxBase0
