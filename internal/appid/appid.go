@@ -1,10 +1,11 @@
 // Package appid names the application of a flow.
 //
 // It owns the catalogue and the evidence of each flow. The strongest evidence
-// wins: a decoder that understood the bytes, a host name (SNI, Host, DNS), a
-// protocol chosen by ALPN, a pattern in the first bytes; a port only confirms.
-// The owner of an address or a bare port is never the application. Names and
-// the values for "not known" are PAN-OS's.
+// wins: a protocol chosen by ALPN, a host name (SNI, Host), a decoder that
+// understood the bytes, a pattern in the first bytes; a port only confirms.
+// The owner of an address or a bare port is never the application, and it
+// never guesses: what nothing explains stays unknown. Names and the values for
+// "not known" are PAN-OS's.
 package appid
 
 import (
@@ -30,11 +31,32 @@ type Confidence uint8
 const (
 	ConfidenceNone    Confidence = iota
 	ConfidencePattern            // first bytes fit a pattern
-	ConfidenceHost               // a host name that the peer claimed
+	ConfidenceHost               // a name that the peer claimed: host or user agent
 	ConfidenceDecoder            // a parser understood the protocol
 )
 
 // String returns the word used in records.
 func (c Confidence) String() string {
 	return [...]string{"none", "pattern", "host", "decoder"}[c]
+}
+
+// evidence is what a refinement rests on.
+type evidence uint8
+
+// Evidence, weakest first: a stronger one replaces a weaker one.
+const (
+	noEvidence    evidence = iota
+	byAgent                // HTTP user agent
+	byHost                 // SNI or Host
+	byHTTP                 // path, content type or server of a transaction
+	byALPN                 // protocol named in the TLS handshake
+	byDecoderPort          // decoder, confirmed by the port it is registered for
+)
+
+// confidence of what the evidence says.
+func (e evidence) confidence() Confidence {
+	if e == byAgent || e == byHost {
+		return ConfidenceHost
+	}
+	return ConfidenceDecoder
 }

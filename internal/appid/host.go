@@ -12,11 +12,11 @@ import (
 type hostTable struct {
 	suffix map[string]*App // the name itself and all below it
 	exact  map[string]*App
-	aws    map[string]*App // service label below awsZones
+	aws    map[string]*App // service label below the zones of AWS
 }
 
-func (t *hostTable) init() {
-	t.suffix, t.exact, t.aws = map[string]*App{}, map[string]*App{}, map[string]*App{}
+func (t *hostTable) init(aws map[string]*App) {
+	t.suffix, t.exact, t.aws = map[string]*App{}, map[string]*App{}, aws
 }
 
 func (t *hostTable) add(rule string, app *App) error {
@@ -24,25 +24,23 @@ func (t *hostTable) add(rule string, app *App) error {
 	if n, ok := strings.CutPrefix(rule, "="); ok {
 		m, name = t.exact, n
 	}
-	if name == "" || len(name) > maxHost || name != strings.ToLower(name) || strings.ContainsAny(name, " /*:") {
+	if name == "" || len(name) > maxHost || name != strings.ToLower(name) ||
+		strings.ContainsAny(name, " /*=") || name[0] == '.' || name[len(name)-1] == '.' {
 		return fmt.Errorf("hosts: want a lower-case host name, got %q", rule)
 	}
-	if other := m[name]; other != nil && other != app {
-		return fmt.Errorf("hosts: %s belongs to %s", rule, other.Name)
-	}
-	m[name] = app
-	return nil
+	return claim(m, "hosts", name, app)
 }
 
 // find returns the application of a lower-case name, or nil. It looks at most
-// once for each label.
+// twice for each label.
 func (t *hostTable) find(name []byte) *App {
 	if a := t.exact[string(name)]; a != nil {
 		return a
 	}
 	for rest := name; len(rest) > 0; {
 		if isAWSZone(rest) {
-			if a := t.awsService(name[:len(name)-len(rest)]); a != nil {
+			a, other := t.awsService(name[:len(name)-len(rest)])
+			if a != nil || other {
 				return a
 			}
 		}
@@ -58,28 +56,73 @@ func (t *hostTable) find(name []byte) *App {
 	return nil
 }
 
-// isAWSZone names the zones in which the label of a service stands before the
-// region, wherever AWS has put it.
+// isAWSZone names the zones in which the label of a service stands before or
+// behind the region, wherever AWS has put it.
 func isAWSZone(zone []byte) bool {
 	switch string(zone) {
-	case "amazonaws.com", "amazonaws.com.cn", "api.aws":
+	case "amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "api.aws", "on.aws":
 		return true
 	}
 	return false
 }
 
-// awsService looks for a service label from the right: bucket.s3.eu-west-1.
-func (t *hostTable) awsService(labels []byte) *App {
+// awsService looks for a service label from the right (bucket.s3.eu-west-1.):
+// customers choose only labels further to the left. other is true for names of
+// instances, whose application is their owner's affair.
+func (t *hostTable) awsService(labels []byte) (app *App, other bool) {
 	labels = bytes.TrimSuffix(labels, []byte("."))
 	for len(labels) > 0 {
 		dot := bytes.LastIndexByte(labels, '.')
-		if a := t.aws[string(labels[dot+1:])]; a != nil {
-			return a
+		label := labels[dot+1:]
+		if bytes.HasPrefix(label, []byte("s3-")) {
+			label = label[:2] // s3-eu-west-1, s3-website-…, s3-accelerate
+		}
+		if a := t.aws[string(label)]; a != nil {
+			return a, false
+		}
+		if string(label) == "compute" || string(label) == "compute-1" {
+			return nil, true
 		}
 		if dot < 0 {
-			return nil
+			return nil, false
 		}
 		labels = labels[:dot]
 	}
-	return nil
+	return nil, false
+}
+
+// hostKind names where a protocol's host name comes from.
+func hostKind(name string) string {
+	switch name {
+	case "tls", "quic":
+		return "sni"
+	case "dns", "mdns", "llmnr":
+		return "question"
+	}
+	return "host"
+}
+
+// trimHost takes the port, the root's dot and the brackets of an IPv6 address
+// off a host name.
+func trimHost(h []byte) []byte {
+	if len(h) > 0 && h[0] == '[' {
+		if end := bytes.IndexByte(h, ']'); end > 0 {
+			return h[1:end]
+		}
+		return h
+	}
+	if c := bytes.IndexByte(h, ':'); c >= 0 && c == bytes.LastIndexByte(h, ':') {
+		h = h[:c]
+	}
+	return bytes.TrimSuffix(h, []byte("."))
+}
+
+func copyLower(dst, src []byte) int {
+	n := copy(dst, src)
+	for i, ch := range dst[:n] {
+		if ch >= 'A' && ch <= 'Z' {
+			dst[i] = ch | 0x20
+		}
+	}
+	return n
 }

@@ -2,10 +2,10 @@ package appid
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -14,12 +14,13 @@ type firstBytes struct {
 	Transport string `yaml:"transport"` // tcp or udp
 	From      string `yaml:"from"`      // client, server, or any
 	// Hex is the bytes at Offset: pairs of digits, ?? for any byte, blanks
-	// between. Text is the same as plain text. One of the two.
+	// between; "3?" leaves the low half open, "??*6" is six times "??". Text is
+	// the same as plain text. One of the two, or neither.
 	Hex    string `yaml:"hex"`
 	Text   string `yaml:"text"`
 	Nocase bool   `yaml:"nocase"`
 	Offset int    `yaml:"offset"`
-	// Contains must occur within the first bytes as well.
+	// Contains must occur within the first bytes as well, nocase applies.
 	Contains string `yaml:"contains"`
 	// MinLen and MaxLen bound the first chunk or datagram; 0: no bound.
 	MinLen int `yaml:"min_len"`
@@ -32,6 +33,25 @@ type firstBytes struct {
 	Ports []uint16 `yaml:"ports"`
 	// Reply must be what the other direction starts with, as Hex.
 	Reply string `yaml:"reply"`
+	// Repeat is how many datagrams of one direction must fit; 0 and 1: one.
+	Repeat int `yaml:"repeat"`
+	// Keep: a more telling pattern that needs more bytes may replace this one.
+	Keep bool `yaml:"keep"`
+	// Refines names the decoder that this pattern says more than. Others yield
+	// to every decoder that has an application.
+	Refines string `yaml:"refines"`
+	// Check names a test of structure that bytes can't express; see checks.
+	Check string `yaml:"check"`
+	// Examples fit the pattern; a test holds them against the whole catalogue.
+	Examples []example `yaml:"examples"`
+}
+
+// example is the first message of the pattern's direction, and of the other.
+type example struct {
+	Hex   string `yaml:"hex"`
+	Text  string `yaml:"text"`
+	Reply string `yaml:"reply"` // as Hex
+	Port  uint16 `yaml:"port"`  // the server's, when the pattern wants one
 }
 
 // lengthField is a number inside the message that must tell its length.
@@ -39,12 +59,15 @@ type lengthField struct {
 	At     int  `yaml:"at"`
 	Size   int  `yaml:"size"` // 1 to 4 bytes
 	Little bool `yaml:"little"`
-	Add    int  `yaml:"add"`  // value + add = length of the message
-	Most   bool `yaml:"most"` // the message may be longer: more follow in it
+	Digits bool `yaml:"digits"` // written in hexadecimal digits
+	Add    int  `yaml:"add"`    // value + add = length of the message
+	Least  int  `yaml:"least"`  // bounds of the value; 0: none
+	Limit  int  `yaml:"limit"`
+	Most   bool `yaml:"most"` // more messages may follow in the same chunk
 }
 
 // maxFirst is how many first bytes of each direction a State keeps.
-const maxFirst = 96
+const maxFirst = 128
 
 // pattern is a compiled firstBytes.
 type pattern struct {
@@ -52,13 +75,18 @@ type pattern struct {
 	from     int8 // Dir, or -1 for any
 	offset   int
 	bytes    []byte
-	mask     []byte // 0xff where the byte counts; 0xdf for a letter of any case
-	contains []byte
+	mask     []byte // the bits that count
+	contains []byte // upper case when nocase
+	nocase   bool
 	min, max int
 	length   *lengthField
 	ports    []uint16
 	reply    []byte
 	replyM   []byte
+	repeat   uint8
+	keep     bool
+	refines  string
+	check    func(b []byte, size int) bool
 }
 
 // patternTable finds candidates by the first byte.
@@ -72,27 +100,39 @@ func (c *Catalogue) addPattern(app *App, f *firstBytes) error {
 	if err != nil {
 		return fmt.Errorf("first: %w", err)
 	}
-	t := &c.patterns[0]
+	i := 0
 	if f.Transport == "udp" {
-		t = &c.patterns[1]
+		i = 1
 	}
-	if p.offset > 0 || len(p.mask) == 0 || p.mask[0] != 0xff {
+	if p.refines != "" {
+		r := c.refining[p.refines]
+		if r == nil {
+			r = &refs{}
+			c.refining[p.refines] = r
+		}
+		r[i] = true
+	}
+	t := &c.patterns[i]
+	if p.offset > 0 || len(p.mask) == 0 || p.mask[0] == 0 {
 		t.other = append(t.other, p)
 		return nil
 	}
-	t.byFirst[p.bytes[0]] = append(t.byFirst[p.bytes[0]], p)
+	for v := range 256 {
+		if byte(v)&p.mask[0] == p.bytes[0] {
+			t.byFirst[v] = append(t.byFirst[v], p)
+		}
+	}
 	return nil
 }
 
 func compilePattern(app *App, f *firstBytes) (*pattern, error) {
 	p := &pattern{
 		app: app, offset: f.Offset, min: f.MinLen, max: f.MaxLen,
-		length: f.Length, ports: f.Ports, contains: []byte(f.Contains),
+		length: f.Length, ports: f.Ports, contains: []byte(f.Contains), nocase: f.Nocase,
+		repeat: uint8(max(1, min(f.Repeat, maxRounds))), keep: f.Keep, refines: f.Refines,
 	}
-	switch f.Transport {
-	case "tcp", "udp":
-	default:
-		return nil, fmt.Errorf("transport: want tcp or udp, got %q", f.Transport)
+	if f.Nocase {
+		p.contains = bytes.ToUpper(p.contains)
 	}
 	switch f.From {
 	case "client":
@@ -104,31 +144,84 @@ func compilePattern(app *App, f *firstBytes) (*pattern, error) {
 	default:
 		return nil, fmt.Errorf("from: want client, server or any, got %q", f.From)
 	}
-	var err error
+	if err := p.compileBytes(f); err != nil {
+		return nil, err
+	}
+	return p, p.verify(f)
+}
+
+func (p *pattern) compileBytes(f *firstBytes) (err error) {
 	switch {
 	case f.Hex != "" && f.Text != "":
-		return nil, errors.New("want hex or text, got both")
+		return errors.New("want hex or text, got both")
 	case f.Text != "":
 		p.bytes, p.mask = textMask(f.Text, f.Nocase)
 	default:
-		p.bytes, p.mask, err = hexMask(f.Hex)
+		if p.bytes, p.mask, err = hexMask(f.Hex); err != nil {
+			return fmt.Errorf("hex: %w", err)
+		}
 	}
-	if err == nil {
-		p.reply, p.replyM, err = hexMask(f.Reply)
+	if p.reply, p.replyM, err = hexMask(f.Reply); err != nil {
+		return fmt.Errorf("reply: %w", err)
 	}
-	if err != nil {
-		return nil, err
+	if f.Check != "" {
+		if p.check = checkNamed(f.Check); p.check == nil {
+			return fmt.Errorf("check: want the name of a check, got %q", f.Check)
+		}
 	}
-	if p.offset < 0 || p.offset+len(p.bytes) > maxFirst || len(p.reply) > maxFirst {
-		return nil, fmt.Errorf("want at most the first %d bytes", maxFirst)
+	return nil
+}
+
+// verify refuses what can't fit, or fits everything.
+func (p *pattern) verify(f *firstBytes) error {
+	if f.Transport != "tcp" && f.Transport != "udp" {
+		return fmt.Errorf("transport: want tcp or udp, got %q", f.Transport)
+	}
+	if f.Transport == "tcp" && f.Repeat > 1 {
+		return errors.New("repeat: want transport udp")
+	}
+	if p.offset < 0 || p.offset+len(p.bytes) > maxFirst || len(p.reply) > maxFirst ||
+		len(p.contains) > maxFirst {
+		return fmt.Errorf("want at most the first %d bytes", maxFirst)
 	}
 	if l := f.Length; l != nil && (l.Size < 1 || l.Size > 4 || l.At < 0 || l.At+l.Size > maxFirst) {
-		return nil, errors.New("length: want size 1 to 4 within the first bytes")
+		return errors.New("length: want size 1 to 4 within the first bytes")
 	}
-	if len(p.bytes) == 0 && p.length == nil && len(p.contains) == 0 {
-		return nil, errors.New("want hex, text, contains or length")
+	if p.weight() < minWeight {
+		return fmt.Errorf("want at least %d bytes that count", minWeight)
 	}
-	return p, nil
+	return nil
+}
+
+// minWeight is the least evidence of a pattern; see weight.
+const minWeight = 3
+
+// weight counts the bytes that a pattern fixes.
+func (p *pattern) weight() int {
+	n := 2*len(p.contains) + 2*int(p.repeat-1)
+	for _, m := range p.mask {
+		if m != 0 {
+			n++
+		}
+	}
+	for _, m := range p.replyM {
+		if m != 0 {
+			n++
+		}
+	}
+	if p.length != nil {
+		n += p.length.Size
+	}
+	if p.max > 0 && p.min == p.max {
+		n += 2
+	}
+	if len(p.ports) > 0 {
+		n++
+	}
+	if p.check != nil {
+		n += 4
+	}
+	return n
 }
 
 func textMask(s string, nocase bool) (b, mask []byte) {
@@ -143,50 +236,65 @@ func textMask(s string, nocase bool) (b, mask []byte) {
 	return b, mask
 }
 
-func hexMask(s string) (b, mask []byte, err error) {
+// hexMask reads a pattern of at most maxFirst bytes.
+func hexMask(s string) (b, mask []byte, err error) { return parseHex(s, maxFirst) }
+
+// parseHex reads pairs of digits, where ? leaves four bits open and *N repeats.
+func parseHex(s string, limit int) (b, mask []byte, err error) {
 	for _, w := range strings.Fields(s) {
-		if w == "??" {
-			b, mask = append(b, 0), append(mask, 0)
-			continue
+		word, times, isTimes := strings.Cut(w, "*")
+		n := 1
+		if isTimes {
+			if n, err = strconv.Atoi(times); err != nil || n < 1 || n > limit {
+				return nil, nil, fmt.Errorf("want a number after *, got %q", w)
+			}
 		}
-		v, err := hex.DecodeString(w)
+		if len(word) == 0 || len(word)%2 != 0 || len(b)+n*len(word)/2 > limit {
+			return nil, nil, fmt.Errorf("want at most %d pairs of digits or ?, got %q", limit, w)
+		}
+		v, m, err := hexWord(word)
 		if err != nil {
-			return nil, nil, fmt.Errorf("hex: want pairs of digits or ??, got %q", w)
+			return nil, nil, err
 		}
-		b = append(b, v...)
-		mask = append(mask, bytes.Repeat([]byte{0xff}, len(v))...)
+		for range n {
+			b, mask = append(b, v...), append(mask, m...)
+		}
 	}
 	return b, mask, nil
 }
 
+func hexWord(word string) (b, mask []byte, err error) {
+	for i := 0; i < len(word); i += 2 {
+		v, err := strconv.ParseUint(strings.ReplaceAll(word[i:i+2], "?", "0"), 16, 8)
+		if err != nil {
+			return nil, nil, fmt.Errorf("want pairs of digits or ?, got %q", word)
+		}
+		b = append(b, byte(v))
+		mask = append(mask, nibble(word[i])<<4|nibble(word[i+1]))
+	}
+	return b, mask, nil
+}
+
+// nibble is the mask of one digit.
+func nibble(c byte) byte {
+	if c == '?' {
+		return 0
+	}
+	return 0xf
+}
+
 // finish puts the more telling patterns first: more fixed bytes win.
 func (t *patternTable) finish() {
-	weight := func(p *pattern) int {
-		n := 2 * len(p.contains)
-		for _, m := range p.mask {
-			if m != 0 {
-				n++
-			}
-		}
-		if p.length != nil {
-			n += p.length.Size
-		}
-		for _, m := range p.replyM {
-			if m != 0 {
-				n++
-			}
-		}
-		return n
-	}
-	order := func(a, b *pattern) int { return weight(b) - weight(a) }
+	order := func(a, b *pattern) int { return b.weight() - a.weight() }
 	for i := range t.byFirst {
 		slices.SortStableFunc(t.byFirst[i], order)
 	}
 	slices.SortStableFunc(t.other, order)
 }
 
-// find returns the pattern that the first bytes b of direction d fit; wait is
-// true when one could still fit with more bytes or with the other side's.
+// find returns the pattern that the first bytes of direction d fit; wait is
+// true when a better one could still fit with more bytes or with the other
+// side's.
 func (t *patternTable) find(s *State, d Dir) (best *pattern, wait bool) {
 	b := s.first[d][:s.kept[d]]
 	if len(b) == 0 {
@@ -194,14 +302,20 @@ func (t *patternTable) find(s *State, d Dir) (best *pattern, wait bool) {
 	}
 	for _, list := range [2][]*pattern{t.byFirst[b[0]], t.other} {
 		for _, p := range list {
+			if s.decName != "" && p.refines != s.decName || best != nil && p.keep {
+				continue
+			}
 			ok, more := p.fits(s, d, b)
-			if ok {
+			if ok && !p.keep {
 				return p, false
+			}
+			if ok {
+				best = p
 			}
 			wait = wait || more
 		}
 	}
-	return nil, wait
+	return best, wait
 }
 
 // fits decides one pattern; more means that it can't tell yet.
@@ -219,15 +333,25 @@ func (p *pattern) fits(s *State, d Dir, b []byte) (ok, more bool) {
 		return false, true
 	}
 	size := int(s.size[d])
-	if p.min > 0 && size < p.min || p.max > 0 && size > p.max {
+	if size < p.min || p.max > 0 && size > p.max {
 		return false, size < p.min
 	}
-	if p.length != nil && !p.length.agrees(b, size) {
-		return false, false
+	if p.length != nil {
+		if ok, more := p.length.agrees(b, size); !ok {
+			return false, more
+		}
 	}
-	if len(p.contains) > 0 && !bytes.Contains(b, p.contains) {
+	if len(p.contains) > 0 && !contains(b, p.contains, p.nocase) {
 		return false, len(b) < maxFirst
 	}
+	if p.check != nil && !p.check(b, size) {
+		return false, len(b) < maxFirst
+	}
+	return p.answered(s, d)
+}
+
+// answered looks at the other side, and at how often the pattern fitted.
+func (p *pattern) answered(s *State, d Dir) (ok, more bool) {
 	if len(p.reply) > 0 {
 		o := s.first[d.Opposite()][:s.kept[d.Opposite()]]
 		if !agree(o, p.reply, p.replyM) {
@@ -235,7 +359,16 @@ func (p *pattern) fits(s *State, d Dir, b []byte) (ok, more bool) {
 		}
 		return len(o) >= len(p.reply), len(o) < len(p.reply)
 	}
-	return true, false
+	if p.repeat <= 1 {
+		return true, false
+	}
+	if s.repeated != p {
+		s.repeated, s.repeats = p, [2]uint8{}
+	}
+	if s.fresh == d {
+		s.repeats[d]++
+	}
+	return s.repeats[d] >= p.repeat, s.repeats[d] < p.repeat
 }
 
 // agree compares as many bytes as both have.
@@ -248,18 +381,57 @@ func agree(b, want, mask []byte) bool {
 	return true
 }
 
-func (l *lengthField) agrees(b []byte, size int) bool {
-	if len(b) < l.At+l.Size {
-		return false
+// contains looks for want, which is upper case when nocase.
+func contains(b, want []byte, nocase bool) bool {
+	if !nocase {
+		return bytes.Contains(b, want)
 	}
-	v := 0
-	for i := range l.Size {
-		if l.Little {
-			v |= int(b[l.At+i]) << (8 * i)
-		} else {
-			v = v<<8 | int(b[l.At+i])
+	for i := 0; i+len(want) <= len(b); i++ {
+		j := 0
+		for j < len(want) && upper(b[i+j]) == want[j] {
+			j++
+		}
+		if j == len(want) {
+			return true
 		}
 	}
+	return false
+}
+
+func upper(c byte) byte {
+	if c >= 'a' && c <= 'z' {
+		return c - 'a' + 'A'
+	}
+	return c
+}
+
+// agrees holds the field against the size of what was seen.
+func (l *lengthField) agrees(b []byte, size int) (ok, more bool) {
+	if len(b) < l.At+l.Size {
+		return false, true
+	}
+	v, ok := l.value(b[l.At : l.At+l.Size])
+	if !ok || v < l.Least || l.Limit > 0 && v > l.Limit {
+		return false, false
+	}
 	v += l.Add
-	return v == size || l.Most && v < size && v > 0
+	return v == size || l.Most && v < size && v > 0, v > size
+}
+
+func (l *lengthField) value(b []byte) (v int, ok bool) {
+	for i, c := range b {
+		switch {
+		case l.Digits:
+			d := strings.IndexByte("0123456789abcdef", c|0x20)
+			if c < '0' || d < 0 {
+				return 0, false
+			}
+			v = v<<4 | d
+		case l.Little:
+			v |= int(c) << (8 * i)
+		default:
+			v = v<<8 | int(c)
+		}
+	}
+	return v, true
 }

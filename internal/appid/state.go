@@ -8,8 +8,12 @@ import (
 // maxHost bounds the host name that is kept.
 const maxHost = 255
 
-// maxRounds is how many chunks or datagrams of a direction are looked at.
+// maxRounds is how many datagrams of a direction are looked at, and how many
+// chunks of a stream beyond its first bytes.
 const maxRounds = 8
+
+// maxAsks bounds the calls of Identity that look for a refinement.
+const maxAsks = 32
 
 // enoughPayload is how many bytes without a match make a flow unknown rather
 // than short of data.
@@ -23,19 +27,26 @@ type State struct {
 
 	first  [2][maxFirst]byte
 	kept   [2]uint8
-	size   [2]uint32 // bytes of the first chunk or datagram
+	size   [2]uint32 // bytes so far, or of the last datagram
 	rounds [2]uint8
 	done   bool // first bytes need no more looking at
+	fresh  Dir  // direction of the bytes that came last
+
+	repeated *pattern // the pattern that repeats counts
+	repeats  [2]uint8
 
 	pattern *pattern
 	decoder *App
 	decName string
-	refined *App // by ALPN, user agent or host name
-	hostApp bool // refined is by host name
-	kind    string
-	host    [maxHost]byte
-	hostLen uint8
-	reason  []byte
+	refined *App
+	how     evidence // what refined rests on
+	asks    uint8
+
+	last, from *App // the last verdict, and the one before it
+	kind       string
+	host       [maxHost]byte
+	hostLen    uint8
+	reason     []byte
 }
 
 // Verdict is the answer for one flow. The bytes borrow from the State.
@@ -43,8 +54,11 @@ type Verdict struct {
 	Name       string
 	App        *App // nil for the values that mean "not known"
 	Confidence Confidence
-	Reason     []byte // "sni: www.example.com", "decoder: http", "first bytes: client"
+	Reason     []byte // "sni: www.example.com", "decoder: http", "first bytes"
 	Hostname   []byte // the name that the peer claimed, lower case
+	// Shifted is the application that an earlier verdict named, nil when there
+	// was no other: an application shift in the sense of PAN-OS.
+	Shifted *App
 }
 
 // Facts are what the flow itself knows when a verdict is asked for.
@@ -52,15 +66,15 @@ type Facts struct {
 	Handshake bool      // TCP: three-way handshake seen whole, or mid-stream
 	Payload   [2]uint64 // transport payload bytes by direction
 	Packets   [2]uint64
+	ICMPType  uint8 // of the first message; ICMP only
 }
 
 // Begin starts a flow.
 func (c *Catalogue) Begin(s *State, ipProto uint8, clientPort, serverPort uint16) {
-	reason := s.reason[:0]
 	s.kept, s.size, s.rounds = [2]uint8{}, [2]uint32{}, [2]uint8{}
-	s.pattern, s.decoder, s.refined, s.hostApp = nil, nil, nil, false
-	s.decName, s.kind, s.hostLen = "", "", 0
-	s.ipProto, s.clientPort, s.serverPort, s.reason = ipProto, clientPort, serverPort, reason
+	s.repeated, s.pattern, s.decoder, s.refined, s.last, s.from = nil, nil, nil, nil, nil, nil
+	s.how, s.asks, s.decName, s.kind, s.hostLen = noEvidence, 0, "", "", 0
+	s.ipProto, s.clientPort, s.serverPort, s.reason = ipProto, clientPort, serverPort, s.reason[:0]
 	s.done = ipProto != packet.ProtoTCP && ipProto != packet.ProtoUDP
 }
 
@@ -70,23 +84,30 @@ func (c *Catalogue) Bytes(s *State, d Dir, b []byte) {
 	if s.done || len(b) == 0 {
 		return
 	}
-	udp := s.ipProto == packet.ProtoUDP
-	if udp {
+	if s.ipProto == packet.ProtoUDP {
 		// Each datagram is a message of its own.
 		s.kept[d] = uint8(copy(s.first[d][:], b))
 		s.size[d] = uint32(len(b))
+		s.rounds[d]++
 	} else {
+		if s.kept[d] == maxFirst {
+			s.rounds[d]++
+		}
 		s.kept[d] += uint8(copy(s.first[d][s.kept[d]:], b))
-		s.size[d] += uint32(len(b))
+		s.size[d] += uint32(min(len(b), maxSize))
 	}
-	if s.rounds[d]++; s.rounds[d] > maxRounds {
+	if s.rounds[d] > maxRounds {
 		s.done = true
 		return
 	}
+	s.fresh = d
 	c.look(s)
 }
 
-// look tries the patterns on what is there. A decoder's word ends it.
+// maxSize keeps the sum of the sizes of maxFirst chunks within 32 bits.
+const maxSize = 1 << 24
+
+// look tries the patterns on what is there.
 func (c *Catalogue) look(s *State) {
 	t := &c.patterns[0]
 	if s.ipProto == packet.ProtoUDP {
@@ -95,131 +116,154 @@ func (c *Catalogue) look(s *State) {
 	wait := s.ipProto == packet.ProtoUDP
 	for d := range Dir(2) {
 		p, more := t.find(s, d)
-		if p != nil {
+		if p != nil && !p.keep {
 			s.pattern, s.done = p, true
 			return
+		}
+		if p != nil && s.pattern == nil {
+			s.pattern = p
 		}
 		wait = wait || more
 	}
 	s.done = !wait
 }
 
-// Decoder says which protocol's parser runs (a proto.Descriptor's name).
+// Decoder says which protocol's parser runs (a proto.Descriptor's name). It
+// has understood more than the first bytes: their pattern counts only where it
+// refines the protocol, or where the protocol began behind it (STARTTLS, or
+// what a proxy carries).
 func (c *Catalogue) Decoder(s *State, name string) {
-	s.decName, s.done = name, true
-	s.decoder = c.decoders[name]
-	if s.decoder != nil {
-		s.pattern = nil // the decoder has understood more than the first bytes
+	before := s.decName
+	s.decName = name
+	app := c.decoders[name]
+	if app == nil {
+		return
+	}
+	s.decoder = app
+	if s.pattern != nil && s.pattern.refines != name && !s.follows(name, before) {
+		s.pattern = nil
+	}
+	r := c.refining[name]
+	i := 0
+	if s.ipProto == packet.ProtoUDP {
+		i = 1
+	}
+	s.done = s.done || r == nil || !r[i]
+	if app := c.byPort(name, s.serverPort, s.host[:s.hostLen]); app != nil {
+		s.refine(app, byDecoderPort)
 	}
 }
 
-// hostKind names where a protocol's host name comes from.
-func hostKind(name string) string {
-	switch name {
-	case "tls", "quic":
-		return "sni"
-	case "http":
-		return "host"
+// follows reports whether protocol name began inside what the pattern found.
+func (s *State) follows(name, before string) bool {
+	if before != "" && before != name {
+		return true
 	}
-	return "question"
+	// A TLS handshake record begins with 0x16, SSLv2's hello with 0x80.
+	first := s.first[0][0]
+	return name == "tls" && s.kept[0] > 0 && first != 0x16 && first != 0x80
+}
+
+// refine files the application under the evidence for it; weaker evidence
+// never replaces stronger.
+func (s *State) refine(app *App, how evidence) {
+	if app != nil && how > s.how {
+		s.refined, s.how = app, how
+	}
 }
 
 // Identity shows what a transaction of protocol name says of the peer. The
-// first host name stays; a later transaction refines what is still plain.
+// first host name stays; later transactions refine what is still plain.
 func (c *Catalogue) Identity(s *State, name string, id *proto.Identity) {
 	if s.hostLen == 0 && len(id.Hostname) > 0 {
-		s.hostLen = uint8(copyLower(s.host[:], trimHost(id.Hostname)))
-		s.kind = hostKind(name)
-		if s.kind != "question" {
-			if app := c.hosts.find(s.host[:s.hostLen]); app != nil {
-				s.refined, s.hostApp = app, true
-			}
-		}
+		c.hostname(s, name, id.Hostname)
 	}
-	if s.refined != nil {
+	if s.asks >= maxAsks {
 		return
 	}
+	s.asks++
 	if len(id.ALPN) > 0 {
-		s.refined = c.alpn[string(id.ALPN)]
+		s.refine(c.alpn[string(id.ALPN)], byALPN)
 	}
-	if s.refined == nil && len(id.UserAgent) > 0 {
-		s.refined = c.agent(id.UserAgent)
+	if s.how < byHTTP && len(id.Path)+len(id.ContentType)+len(id.Server) > 0 {
+		s.refine(c.transaction(s, id.Path, id.ContentType, id.Server), byHTTP)
+	}
+	if s.how < byAgent && len(id.UserAgent) > 0 {
+		s.refine(c.agent(id.UserAgent), byAgent)
 	}
 }
 
-func (c *Catalogue) agent(ua []byte) *App {
-	for i := range c.agents {
-		if r := &c.agents[i]; len(ua) >= len(r.text) && string(ua[:len(r.text)]) == r.text {
-			return r.app
-		}
+// hostname keeps the host name that the peer claims and looks it up. A name
+// too long to be kept whole names nothing: its end decides.
+func (c *Catalogue) hostname(s *State, name string, host []byte) {
+	host = trimHost(host)
+	s.hostLen = uint8(copyLower(s.host[:], host))
+	s.kind = hostKind(name)
+	if s.kind == "question" || len(host) > maxHost {
+		return
 	}
-	return nil
-}
-
-// trimHost takes the port, the root's dot and the brackets of an IPv6 address
-// off a host name.
-func trimHost(h []byte) []byte {
-	if len(h) > 0 && h[0] == '[' {
-		for i, ch := range h {
-			if ch == ']' {
-				return h[1:i]
-			}
-		}
-		return h
-	}
-	for i := len(h) - 1; i >= 0; i-- {
-		if h[i] == ':' {
-			h = h[:i]
-			break
-		}
-		if h[i] < '0' || h[i] > '9' {
-			break
-		}
-	}
-	if n := len(h); n > 0 && h[n-1] == '.' {
-		h = h[:n-1]
-	}
-	return h
-}
-
-func copyLower(dst, src []byte) int {
-	n := copy(dst, src)
-	for i, ch := range dst[:n] {
-		if ch >= 'A' && ch <= 'Z' {
-			dst[i] = ch | 0x20
-		}
-	}
-	return n
+	host = s.host[:s.hostLen]
+	s.refine(c.hosts.find(host), byHost)
+	s.refine(c.byPort(name, s.serverPort, host), byDecoderPort)
 }
 
 // Verdict names the application as known now.
 func (c *Catalogue) Verdict(s *State, f *Facts) Verdict {
 	v := Verdict{Hostname: s.host[:s.hostLen]}
+	s.reason = s.reason[:0]
 	switch {
-	case s.refined != nil && s.hostApp:
-		v.App, v.Confidence = s.refined, ConfidenceHost
-		s.reason = append(append(append(s.reason[:0], s.kind...), ": "...), v.Hostname...)
 	case s.refined != nil:
-		v.App, v.Confidence = s.refined, ConfidenceDecoder
-		s.reason = append(append(s.reason[:0], "refined: "...), s.decName...)
-	case s.decoder != nil:
-		v.App, v.Confidence = s.decoder, ConfidenceDecoder
-		s.reason = append(append(s.reason[:0], "decoder: "...), s.decName...)
+		v.App, v.Confidence = s.refined, s.how.confidence()
+		s.explain(s.how)
 	case s.pattern != nil:
 		v.App, v.Confidence = s.pattern.app, ConfidencePattern
-		s.reason = append(s.reason[:0], "first bytes"...)
+		s.reason = append(s.reason, "first bytes"...)
 		if len(s.pattern.ports) > 0 {
-			s.reason = append(s.reason, " and port"...)
+			s.reason = append(s.reason, ", port"...)
 		}
-	case c.ipProtos[s.ipProto] != nil:
-		v.App, v.Confidence = c.ipProtos[s.ipProto], ConfidenceDecoder
-		s.reason = append(s.reason[:0], "ip protocol"...)
+		if len(s.pattern.reply) > 0 {
+			s.reason = append(s.reason, ", reply"...)
+		}
+	case s.decoder != nil:
+		v.App, v.Confidence = s.decoder, ConfidenceDecoder
+		s.reason = append(append(s.reason, "decoder: "...), s.decName...)
 	default:
-		v.Name = sentinel(s.ipProto, f)
-		return v
+		if v.App = c.byNumber(s, f); v.App == nil {
+			v.Name = sentinel(s.ipProto, f)
+			return v
+		}
+		v.Confidence = ConfidenceDecoder
+		s.reason = append(s.reason, "ip protocol"...)
 	}
-	v.Name, v.Reason = v.App.Name, s.reason
+	if s.last != v.App {
+		s.last, s.from = v.App, s.last
+	}
+	v.Name, v.Reason, v.Shifted = v.App.Name, s.reason, s.from
 	return v
+}
+
+// explain writes what the refinement rests on.
+func (s *State) explain(how evidence) {
+	switch how {
+	case byHost:
+		s.reason = append(append(append(s.reason, s.kind...), ": "...), s.host[:s.hostLen]...)
+	case byAgent:
+		s.reason = append(s.reason, "user agent"...)
+	case byHTTP:
+		s.reason = append(s.reason, "transaction: http"...)
+	case byALPN:
+		s.reason = append(append(s.reason, "alpn: "...), s.decName...)
+	case byDecoderPort:
+		s.reason = append(append(append(s.reason, "decoder: "...), s.decName...), ", port"...)
+	}
+}
+
+// byNumber is the application of an IP protocol or an ICMP type.
+func (c *Catalogue) byNumber(s *State, f *Facts) *App {
+	if s.ipProto == packet.ProtoICMP && c.icmp[f.ICMPType] != nil {
+		return c.icmp[f.ICMPType]
+	}
+	return c.ipProtos[s.ipProto]
 }
 
 // sentinel is PAN-OS's word for a flow without an application.
