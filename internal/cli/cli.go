@@ -57,6 +57,7 @@ func (a *app) root() *cobra.Command {
 		return &failure{err: err, hint: "see " + c.CommandPath() + " --help", code: exitUsage}
 	})
 	root.AddCommand(
+		a.demoCommand(),
 		a.inspectCommand(),
 		a.runCommand(),
 		a.doctorCommand(),

@@ -36,12 +36,13 @@ type service struct {
 	dead      *bus.Spool
 	responder *respond.Responder
 	health    *health.Server
+	tune      []func(*sensor.Config)
 }
 
-// newService opens everything that a configuration names. On an error nothing
-// stays open.
-func (a *app) newService(name string, cfg *config.Config, log *slog.Logger, obs sensor.Observer) (*service, error) {
-	s := &service{cfg: cfg, log: log}
+// newService opens everything that a configuration names; tune changes what the
+// file cannot, before anything runs. On an error nothing stays open.
+func (a *app) newService(name string, cfg *config.Config, log *slog.Logger, obs sensor.Observer, tune ...func(*sensor.Config)) (*service, error) {
+	s := &service{cfg: cfg, log: log, tune: tune}
 	if err := s.open(a, name, obs); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -97,6 +98,9 @@ func (s *service) openSensorConfig(a *app) error {
 	cfg.Tenants = &sensor.Tenants{}
 	for _, t := range s.cfg.Tenants {
 		cfg.Tenants.Add(t.Name, vniRanges(t.VNIs))
+	}
+	for _, f := range s.tune {
+		f(cfg)
 	}
 	s.sensorCfg = cfg
 	rules, rep, err := s.compile(a)
