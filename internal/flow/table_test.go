@@ -27,12 +27,6 @@ func lines(s string) string {
 	return strings.Join(out, "\n")
 }
 
-func strict() flow.Config {
-	c := flow.DefaultConfig()
-	c.AsyncOneSide = false
-	return c
-}
-
 func TestStreams(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -9,13 +9,13 @@ import (
 // segment is what the tests decode a frame into, on their own: the builders
 // are not to be their own witness.
 type segment struct {
-	frame              Frame
-	srcMAC, dstMAC     MAC
-	src, dst           netip.AddrPort
-	proto, ttl, flags  uint8
-	seq, ack           uint32
-	payload            []byte
-	ipLen, frameLength int
+	frame             Frame
+	srcMAC, dstMAC    MAC
+	src, dst          netip.AddrPort
+	proto, ttl, flags uint8
+	seq, ack          uint32
+	payload           []byte
+	frameLength       int
 }
 
 // onesComplement sums 16-bit words with end-around carry, the way RFC 1071

@@ -19,7 +19,6 @@ type body struct {
 	file   *proto.File // the one being written, nil when none
 	ranged bool        // the file is a piece of the flow's assembly
 	noted  bool        // the body's own file was opened, or needs none
-	start  int         // of the current file in data
 }
 
 func (b *body) reset() {
