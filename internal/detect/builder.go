@@ -127,9 +127,10 @@ func (c *compiler) known() []string {
 
 // compileRule makes a signature of r, or says why not.
 func (c *compiler) compileRule(r *rule.Rule) (*Signature, Verdict) {
-	v := Verdict{SID: r.SID, GID: r.GID, Rev: r.Rev, Pos: r.Pos, Rule: r}
+	head := headOf(r)
+	v := Verdict{SID: r.SID, GID: r.GID, Rev: r.Rev, Pos: r.Pos, Rule: head}
 	s := &Signature{SID: r.SID, GID: r.GID, Rev: r.Rev, Msg: r.Msg, Action: r.Action,
-		Priority: unknownPriority, Rule: r}
+		Priority: unknownPriority, Rule: head}
 	if s.GID == 0 {
 		s.GID = 1
 	}
@@ -163,6 +164,15 @@ func (c *compiler) compileRule(r *rule.Rule) (*Signature, Verdict) {
 		v.State = Refused
 	}
 	return nil, v
+}
+
+// headOf copies what is kept of a rule: not the options and addresses, which
+// are half of the memory of a large set.
+func headOf(r *rule.Rule) *rule.Rule {
+	h := *r
+	h.Options, h.Src, h.Dst = nil, rule.Addresses{}, rule.Addresses{}
+	h.SrcPorts, h.DstPorts = rule.Ports{}, rule.Ports{}
+	return &h
 }
 
 // option adds the meaning of one keyword.
@@ -344,7 +354,7 @@ func (b *builder) after(a action) { b.s.actions = append(b.s.actions, a) }
 
 func (b *builder) warn(msg, hint string) {
 	b.c.rep.Warnings = append(b.c.rep.Warnings, Verdict{SID: b.r.SID, GID: b.r.GID, Rev: b.r.Rev,
-		Pos: b.r.Pos, Reason: msg, Hint: hint, Rule: b.r})
+		Pos: b.r.Pos, Reason: msg, Hint: hint, Rule: b.s.Rule})
 }
 
 // finish checks the rule as a whole and settles what kind it is.

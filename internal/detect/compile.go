@@ -102,7 +102,7 @@ func latestRevisions(files []*rule.File) map[ruleKey]*rule.Rule {
 
 func (rs *Ruleset) addRule(c *compiler, r, latest *rule.Rule) {
 	if latest != r {
-		c.rep.add(Verdict{SID: r.SID, GID: r.GID, Rev: r.Rev, Pos: r.Pos, Rule: r, State: Refused,
+		c.rep.add(Verdict{SID: r.SID, GID: r.GID, Rev: r.Rev, Pos: r.Pos, Rule: headOf(r), State: Refused,
 			Reason: fmt.Sprintf("sid %d: also at %s, revision %d", r.SID, latest.Pos, latest.Rev),
 			Hint:   "a sid may be used once; the highest revision runs"})
 		return

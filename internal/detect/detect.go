@@ -103,7 +103,8 @@ type Signature struct {
 	Target string
 	// NoAlert: the rule only sets state.
 	NoAlert bool
-	Rule    *rule.Rule
+	// Rule is the rule's head and text; its Options are left out.
+	Rule *rule.Rule
 
 	sig
 }

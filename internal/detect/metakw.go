@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,8 +64,9 @@ func parseReference(b *builder, opt *rule.Option) error {
 }
 
 func parseMetadata(b *builder, opt *rule.Option) error {
-	for _, kv := range splitArgs(opt.Value) {
-		k, v, _ := strings.Cut(kv, " ")
+	b.s.Metadata = slices.Grow(b.s.Metadata, 1+strings.Count(opt.Value, ","))
+	for kv := range strings.SplitSeq(opt.Value, ",") {
+		k, v, _ := strings.Cut(strings.TrimSpace(kv), " ")
 		if k != "" {
 			b.s.Metadata = append(b.s.Metadata, [2]string{k, strings.TrimSpace(v)})
 		}

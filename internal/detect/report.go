@@ -35,7 +35,7 @@ type Verdict struct {
 	Reason string     `json:"reason,omitempty"`
 	Hint   string     `json:"hint,omitempty"`
 	Proto  string     `json:"proto,omitempty"` // of inactive: the protocol that is missing
-	Rule   *rule.Rule `json:"-"`
+	Rule   *rule.Rule `json:"-"`               // without its Options
 }
 
 // String prints file:line:column: reason.
