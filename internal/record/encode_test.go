@@ -57,7 +57,7 @@ func alertInfo() *record.AlertInfo {
 	return &record.AlertInfo{
 		GID: 1, SID: 9000001, Rev: 2, Signature: `A "quoted" name` + "\x1b[2J", Category: "Web attack", Severity: 1,
 		References: []string{"https://example.com/1"},
-		Metadata: []record.MetadataValue{{Name: "mitre_technique_id", Values: []string{"T1190"}}},
+		Metadata:   []record.MetadataValue{{Name: "mitre_technique_id", Values: []string{"T1190"}}},
 	}
 }
 

@@ -104,7 +104,7 @@ func (w *Worker) End(f *flow.Flow) {
 			w.ending = false
 		}
 	}
-	if f.Flags&flow.FlagOneSided != 0 {
+	if oneSided(f) {
 		w.C.OneSided++
 	}
 	w.logFlow(f, c)

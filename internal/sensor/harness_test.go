@@ -1,18 +1,17 @@
 package sensor_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
-	"github.com/mirrorwall/mirrorwall/apps"
 	"github.com/mirrorwall/mirrorwall/internal/detect"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 	"github.com/mirrorwall/mirrorwall/internal/sensor"
 )
 
-// config is a sensor with the whole catalogue, the given rules and settings
-// ("key=value"). Rules that do not load fail the test only when strict is
-// asked of them by compileAll.
+// config is a sensor with the catalogue of testdata, the given rules and
+// settings ("key=value"). A rule that does not load is left out.
 func config(tb testing.TB, rules []byte, sets ...string) *sensor.Config {
 	tb.Helper()
 	cfg, _ := configReport(tb, rules, sets...)
@@ -21,7 +20,7 @@ func config(tb testing.TB, rules []byte, sets ...string) *sensor.Config {
 
 func configReport(tb testing.TB, rules []byte, sets ...string) (*sensor.Config, *detect.Report) {
 	tb.Helper()
-	cfg, err := sensor.DefaultConfig(apps.FS)
+	cfg, err := sensor.DefaultConfig(os.DirFS("testdata/apps"))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -35,7 +35,11 @@ func (w *Worker) flowHeader(f *flow.Flow) {
 		c.SPI = f.SPI()
 	}
 	w.verdict(f, cn)
-	w.ours.Flags = appendFlagNames(w.ours.Flags[:0], f.Flags)
+	flags := f.Flags
+	if !oneSided(f) {
+		flags &^= flow.FlagOneSided
+	}
+	w.ours.Flags = appendFlagNames(w.ours.Flags[:0], flags)
 }
 
 // direct turns w.common to the flow's own view: d is the way the subject of
@@ -68,6 +72,15 @@ func pktSrc(p *packet.Packet) string {
 		return record.PktSrcGRE
 	}
 	return record.PktSrcIPIP
+}
+
+// oneSided reports whether the mirror shows one direction of f only. A datagram
+// that is not answered yet says nothing of that before the flow ends; over TCP
+// there is no payload without packets of the other side.
+func oneSided(f *flow.Flow) bool {
+	return f.Flags&flow.FlagOneSided != 0 &&
+		(f.Pkts[flow.ToServer] == 0 || f.Pkts[flow.ToClient] == 0) &&
+		(f.TCP != nil || f.Reason != flow.ReasonNone)
 }
 
 func appendFlagNames(dst []string, f flow.FlowFlags) []string {
