@@ -116,9 +116,9 @@ func (e *Engine) inspectPacket(c *ctx, own, last bool) {
 	cl := classOf(p)
 	e.cand = e.cand[:0]
 	c.stream, c.fresh = nil, 0
-	var st *streamState
 	if c.f != nil && c.f.TCP != nil && e.chunkDue(c, c.dir, last) {
-		st = &c.fs.st[c.dir]
+		st := &c.fs.st[c.dir]
+		st.due = true
 		c.stream, c.fresh = st.buf, st.seen
 		e.scanStream(c)
 	}
@@ -127,9 +127,6 @@ func (e *Engine) inspectPacket(c *ctx, own, last bool) {
 	}
 	if len(e.cand) > 0 {
 		e.evalPacketRules(c, own, cl)
-	}
-	if st != nil {
-		e.chunkDone(st)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mirrorwall/mirrorwall/internal/flow"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
@@ -67,6 +68,11 @@ func isICMP(p *packet.Packet) bool {
 	return p.Proto == packet.ProtoICMP || p.Proto == packet.ProtoICMPv6
 }
 
+// hasPayload reports a payload that is not ciphertext.
+func (c *ctx) hasPayload() bool {
+	return c.p.PayloadLen > 0 && (c.f == nil || c.f.Flags&flow.FlagNoPayloadInspect == 0)
+}
+
 // echoField reads id (4) or sequence number (6) of the messages that have one.
 func echoField(p *packet.Packet, off int) (uint64, bool) {
 	if len(p.L4) < 8 {
@@ -97,9 +103,10 @@ func parseHeaderNumber(get func(p *packet.Packet) (uint64, bool)) func(*builder,
 		if err != nil {
 			return err
 		}
-		if opt.Name == "dsize" && t.not {
-			// "Not n" means a payload of another size, not none.
-			b.packetTest(func(c *ctx) bool { return c.p.PayloadLen > 0 })
+		if opt.Name == "dsize" && (t.not || !t.holds(0)) {
+			// The rule wants a payload, and one that may be inspected; "not n"
+			// means a payload of another size, not none.
+			b.packetTest((*ctx).hasPayload)
 		}
 		b.packetTest(func(c *ctx) bool {
 			n, ok := get(c.p)

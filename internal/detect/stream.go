@@ -21,6 +21,7 @@ type streamState struct {
 	seen    int
 	trigger bool // inspect what there is, without waiting for a chunk
 	closed  bool
+	due     bool // being inspected
 }
 
 // StreamData takes the next in-order bytes of one direction; b is borrowed. off
@@ -113,9 +114,19 @@ func (e *Engine) chunkDue(c *ctx, d Dir, last bool) bool {
 	return (c.s == nil || c.s.Proto == nil) && d != c.pktDir && len(c.p.Payload) > 0
 }
 
-// chunkDone files the window as inspected and keeps its end.
+// chunksDone files the windows that were inspected, once everything that may
+// look at them has done so.
+func (e *Engine) chunksDone(fs *FlowState) {
+	for d := range fs.st {
+		if fs.st[d].due {
+			e.chunkDone(&fs.st[d])
+		}
+	}
+}
+
+// chunkDone files a window as inspected and keeps its end.
 func (e *Engine) chunkDone(st *streamState) {
-	st.trigger = false
+	st.trigger, st.due = false, false
 	if st.closed {
 		e.putBuffer(st.buf)
 		st.buf, st.seen = nil, 0

@@ -112,6 +112,16 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// TestMixed checks a rule on a buffer and on the raw bytes, which are looked at
+// in the same packet.
+func TestMixed(t *testing.T) {
+	r := newRig(t, fakeRule(1, `content:"raw thing"; fake.line; content:"GET"`)).app(1)
+	r.set(fakeLine, "GET /")
+	r.tx(0).Progress[0] = fakeComplete
+	r.want(r.stream(toServer, "raw thing"+strings.Repeat("x", 600)), 1)
+	r.want(r.stream(toServer, "raw thing"))
+}
+
 // TestDirections checks source and destination by direction.
 func TestDirections(t *testing.T) {
 	r := newRig(t,
