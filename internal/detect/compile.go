@@ -78,6 +78,7 @@ func Compile(files []*rule.File, cfg *Config) (*Ruleset, *Report) {
 		}
 	}
 	rs.order()
+	rs.applyThresholds(c)
 	rs.group(c)
 	rs.version = rs.hash()
 	return rs, rep
@@ -339,5 +340,6 @@ func (rs *Ruleset) hash() string {
 	for _, d := range rs.cfg.Registry.Descriptors {
 		fmt.Fprintln(h, d.Name)
 	}
+	h.Write(rs.cfg.Thresholds)
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -36,6 +36,9 @@ type Config struct {
 	Vars Vars
 	// Classes maps classtypes; nil means DefaultClasses.
 	Classes ClassTable
+	// Thresholds is the text of a threshold file (Suricata's threshold.config):
+	// suppress and threshold lines.
+	Thresholds []byte
 	// MaxAlerts bounds the matches of one packet (packet-alert-max); 0 means
 	// 15. What is beyond is counted.
 	MaxAlerts int

@@ -226,7 +226,7 @@ func (e *Engine) finish(c *ctx) []Match {
 			break
 		}
 		c.src, c.dst = fd.src, fd.dst
-		if !c.allows(fd.s) {
+		if c.silenced(fd.s) || !c.allows(fd.s) {
 			e.Counters.Suppressed++
 			continue
 		}

@@ -49,6 +49,7 @@ type sig struct {
 	base64     []op
 	actions    []action
 	bits       bitUse
+	suppressed []suppression // by a threshold file
 	limit      threshold
 	fast       fastPattern
 	key        plainKey

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mirrorwall/mirrorwall/internal/flow"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
+	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
 // fakeRule is a rule on the fake protocol towards the server.
@@ -235,6 +236,43 @@ func TestThresholds(t *testing.T) {
 			for range 10 {
 				n += len(r.send(toServer, "a"))
 				r.time += 1e9
+			}
+			if n != c.want {
+				t.Errorf("got %d alerts, want %d", n, c.want)
+			}
+		})
+	}
+}
+
+// TestThresholdFile checks suppress and threshold lines.
+func TestThresholdFile(t *testing.T) {
+	cases := []struct {
+		name, file     string
+		want, warnings int
+	}{
+		{"none", "# nothing\n", 4, 0},
+		{"suppress", "suppress gen_id 1, sig_id 1", 0, 0},
+		{"another sid", "suppress gen_id 1, sig_id 2", 4, 0},
+		{"address", "suppress gen_id 1, sig_id 1, track by_src, ip [10.0.0.0/24,1.1.1.1]", 0, 0},
+		{"other address", "suppress gen_id 1, sig_id 1, track by_src, ip 10.0.1.0/24", 4, 0},
+		{"by_either", "suppress gen_id 1, sig_id 0, track by_either, ip 8.8.8.8", 0, 0},
+		{"threshold", "threshold gen_id 1, sig_id 1, type limit, track by_src, count 2, seconds 60", 2, 0},
+		{"bad", "rate_filter gen_id 1, sig_id 1\nsuppress gen_id x", 4, 2},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := testConfig()
+			cfg.Thresholds = []byte(c.file)
+			f, _ := rule.ParseFile("test.rules", []byte(ruleOf(1, "alert udp any any -> any any", `content:"a"`)))
+			rs, rep := Compile([]*rule.File{f}, cfg)
+			if len(rep.Warnings) != c.warnings {
+				t.Errorf("got warnings %v", rep.Warnings)
+			}
+			r := &rig{t: t, rs: rs, e: NewEngine(rs, NewShared()), time: 1e18}
+			r.newFlow(packet.ProtoUDP)
+			n := 0
+			for range 4 {
+				n += len(r.send(toServer, "a"))
 			}
 			if n != c.want {
 				t.Errorf("got %d alerts, want %d", n, c.want)
