@@ -141,6 +141,7 @@ func Default() *Config {
 		Sensor: Sensor{
 			Listen:        []Listen{{Address: "0.0.0.0:4789", Encap: "vxlan"}},
 			ReceiveBuffer: 32 << 20,
+			Dedup:         true,
 			FlowInterval:  Duration(5 * time.Minute),
 			MaxFlows:      1 << 20,
 			StreamDepth:   1 << 20,

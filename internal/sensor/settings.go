@@ -29,6 +29,7 @@ func DefaultConfig(fsys fs.FS) (*Config, error) {
 		Flow:      flow.DefaultConfig(),
 		Decode:    packet.DefaultConfig(),
 		Shared:    detect.NewShared(),
+		Dedup:     true,
 	}
 	cfg.Rules, _ = detect.Compile(nil, cfg.DetectConfig(detect.DefaultVars()))
 	return cfg, nil
@@ -106,6 +107,8 @@ func (s *Settings) Set(key, value string) error {
 		err = setInt(&cfg.Proto.HTTPDecompressDepth, value)
 	case libhtp + "lzma-enabled":
 		err = setBool(&cfg.Proto.HTTPLZMA, value)
+	case "mirrorwall.dedup":
+		err = setBool(&cfg.Dedup, value)
 	case "file.all-hashes":
 		err = setBool(&cfg.Proto.FileHashes, value)
 	case "outputs.anomaly.decode":
