@@ -39,6 +39,9 @@ type Config struct {
 	// Thresholds is the text of a threshold file (Suricata's threshold.config):
 	// suppress and threshold lines.
 	Thresholds []byte
+	// PublicSuffix returns the public suffix of a host name ("co.uk"), for the
+	// transforms domain and tld; nil refuses the rules that have them.
+	PublicSuffix func(host string) string
 	// MaxAlerts bounds the matches of one packet (packet-alert-max); 0 means
 	// 15. What is beyond is counted.
 	MaxAlerts int

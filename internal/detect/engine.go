@@ -70,9 +70,8 @@ type ctx struct {
 	sig    *Signature
 	txNow  proto.Tx
 
-	stream  []byte // stream window of dir, nil when none is due
-	fresh   int    // where its new bytes start
-	newFlow bool
+	stream []byte // stream window of dir, nil when none is due
+	fresh  int    // where its new bytes start
 
 	buf       []byte
 	bufName   string

@@ -71,7 +71,6 @@ type opExtra struct {
 	size  sizeTest
 	at    amount // isdataat
 	b64   base64Op
-	vars  []captureVar // pcre
 	ent   entropyOp
 	asn1  asn1Op
 }

@@ -7,14 +7,8 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
-// captureVar says where a capture group goes: into a byte variable when a
-// later keyword names it. flow: and pkt: variables are accepted; nothing of
-// the language in use reads them.
-type captureVar struct {
-	group int
-	ref   int8
-}
-
+// parsePCRE reads "/expression/flags". The flow: and pkt: variables that captures
+// may fill are accepted; nothing of the language in use reads them.
 func parsePCRE(b *builder, opt *rule.Option) error {
 	p, err := rule.ParsePCRE(optionText(opt))
 	if err != nil {

@@ -19,9 +19,6 @@ func (t sizeTest) holds(n uint64) bool { return (n >= t.low && n <= t.high) != t
 // exactly returns the only number that holds.
 func (t sizeTest) exactly() (uint64, bool) { return t.low, t.low == t.high && !t.not }
 
-// never reports a test that no number passes.
-func (t sizeTest) never() bool { return t.low > t.high && !t.not }
-
 func parseSize(v string) (sizeTest, error) {
 	s := strings.TrimSpace(v)
 	bad := refuse(fmt.Sprintf("want a number, <n, >n or n<>m, got %q", v), "")

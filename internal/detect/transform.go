@@ -12,8 +12,6 @@ import (
 	"io"
 	"strings"
 
-	"golang.org/x/net/publicsuffix"
-
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
@@ -63,8 +61,8 @@ func transformKeywords() []keyword {
 		plain("compress_whitespace", appendCompressed),
 		plain("strip_pseudo_headers", appendNoPseudo),
 		plain("header_lowercase", appendHeaderLower),
-		plain("domain", appendDomain),
-		plain("tld", appendTLD),
+		{name: "domain", arg: argNone, parse: parseDomain("domain", true)},
+		{name: "tld", arg: argNone, parse: parseDomain("tld", false)},
 		{name: "xor", parse: parseXor},
 		{name: "from_base64", arg: argOptional, parse: parseFromBase64},
 		{name: "pcrexform", parse: parsePCREXform},
@@ -173,20 +171,26 @@ func appendHeaderLower(dst, src []byte) []byte {
 	return dst
 }
 
-// appendDomain appends the registered domain: the public suffix and the label
-// before it.
-func appendDomain(dst, src []byte) []byte {
-	name, err := publicsuffix.EffectiveTLDPlusOne(string(src))
-	if err != nil {
-		return dst
+// parseDomain makes the transforms that need to know the public suffixes: tld is
+// the suffix ("co.uk"), domain the suffix and the label before it.
+func parseDomain(name string, domain bool) func(*builder, *rule.Option) error {
+	return func(b *builder, _ *rule.Option) error {
+		suffix := b.c.cfg.PublicSuffix
+		if suffix == nil {
+			return refuse(name+": no list of public suffixes is at hand", "")
+		}
+		return b.addTransform(transform{name: name, apply: func(_ *ctx, dst, src []byte) ([]byte, bool) {
+			tld := suffix(string(src))
+			if !domain {
+				return append(dst, tld...), true
+			}
+			rest := len(src) - len(tld) - 1
+			if tld == "" || rest <= 0 {
+				return dst, true
+			}
+			return append(dst, src[bytes.LastIndexByte(src[:rest], '.')+1:]...), true
+		}})
 	}
-	return append(dst, name...)
-}
-
-// appendTLD appends the public suffix ("co.uk").
-func appendTLD(dst, src []byte) []byte {
-	suffix, _ := publicsuffix.PublicSuffix(string(src))
-	return append(dst, suffix...)
 }
 
 func parseXor(b *builder, opt *rule.Option) error {

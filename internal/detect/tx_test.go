@@ -83,6 +83,25 @@ func TestBuffers(t *testing.T) {
 	}
 }
 
+// TestDomain checks the transforms that know public suffixes.
+func TestDomain(t *testing.T) {
+	cfg := testConfig()
+	text := fakeRule(1, `fake.host; domain; content:"example.co.uk"; startswith; endswith`) +
+		fakeRule(2, `fake.host; tld; content:"co.uk"; startswith; endswith`)
+	f, _ := rule.ParseFile("test.rules", []byte(text))
+	if _, rep := Compile([]*rule.File{f}, cfg); rep.Refused != 2 {
+		t.Errorf("without a list: %d refused", rep.Refused)
+	}
+	cfg.PublicSuffix = func(string) string { return "co.uk" }
+	rs, _ := Compile([]*rule.File{f}, cfg)
+	r := &rig{t: t, rs: rs, e: NewEngine(rs, NewShared()), time: 1e18}
+	r.newFlow(packet.ProtoTCP)
+	r.app(1)
+	r.set(fakeHost, "www.example.co.uk")
+	r.tx(0).Progress[0] = fakeComplete
+	r.want(r.send(toServer, ""), 1, 2)
+}
+
 // TestProgress checks that a rule waits for its buffers and matches once.
 func TestProgress(t *testing.T) {
 	r := newRig(t, fakeRule(1, `fake.line; content:"GET"; fake.body; content:"evil"`)+
