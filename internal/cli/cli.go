@@ -61,6 +61,7 @@ func (a *app) root() *cobra.Command {
 		a.inspectCommand(),
 		a.runCommand(),
 		a.doctorCommand(),
+		a.replayCommand(),
 		a.rulesCommand(),
 		a.versionCommand(),
 	)

@@ -203,6 +203,7 @@ func (d *demoRun) run(ctx context.Context, show demoShow) (*demo.Outcome, error)
 	if err != nil {
 		return nil, err
 	}
+	d.board.Finish()
 	return d.outcome(took), nil
 }
 
@@ -339,5 +340,5 @@ func (d *demoRun) newShow(w io.Writer) demoShow {
 			return &screenShow{d: d, f: f}
 		}
 	}
-	return &lineShow{d: d, lines: demo.NewLines(w)}
+	return &lineShow{d: d, lines: demo.NewLines(w, time.Now)}
 }

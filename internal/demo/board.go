@@ -49,7 +49,7 @@ type Threat struct {
 // Listener is told what a person wants to see at once. It is called under the
 // board's lock.
 type Listener interface {
-	NewApp(at time.Time, a App)
+	NewApp(a App)
 	NewThreat(t Threat)
 	Delivered(d Delivery)
 }
@@ -67,6 +67,10 @@ type Board struct {
 	alerts  uint64
 	wrong   uint64
 	recent  []Delivery // the latest at the end
+	// A webhook may overtake the record that it tells of, which reaches us by
+	// another way; it waits here until that was shown.
+	waiting []Delivery
+	due     int // threats shown whose webhook was not
 }
 
 // seen is what is known of a flow so far.
@@ -97,6 +101,10 @@ func (b *Board) Record(e *record.Entry) {
 	}
 	if e.Event == "alert" {
 		b.alert(e)
+		if e.Severity >= record.High {
+			b.due++
+		}
+		b.release()
 	}
 }
 
@@ -113,7 +121,7 @@ func (b *Board) app(e *record.Entry) {
 		a = &App{Name: e.App, Category: e.AppCategory, Risk: e.AppRisk}
 		b.apps[e.App] = a
 		if b.on != nil && Named(e.App) {
-			b.on.NewApp(e.Time, *a)
+			b.on.NewApp(*a)
 		}
 	}
 	if !known || f.app != e.App {
@@ -179,12 +187,38 @@ const keepDeliveries = 8
 func (b *Board) Deliver(d Delivery) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.waiting = append(b.waiting, d)
+	b.release()
+}
+
+// release shows the deliveries whose threats were shown.
+func (b *Board) release() {
+	for len(b.waiting) > 0 && (b.due > 0 || !b.waiting[0].Valid) {
+		if b.waiting[0].Valid {
+			b.due--
+		}
+		b.show()
+	}
+}
+
+func (b *Board) show() {
+	d := b.waiting[0]
+	b.waiting = slices.Delete(b.waiting, 0, 1)
 	if len(b.recent) == keepDeliveries {
 		b.recent = slices.Delete(b.recent, 0, 1)
 	}
 	b.recent = append(b.recent, d)
 	if b.on != nil {
 		b.on.Delivered(d)
+	}
+}
+
+// Finish shows the deliveries that still wait: nothing will come any more.
+func (b *Board) Finish() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for len(b.waiting) > 0 {
+		b.show()
 	}
 }
 

@@ -26,7 +26,7 @@ type View struct {
 
 // Screens narrower or lower than this are drawn as if they were not.
 const (
-	minWidth  = 60
+	minWidth  = 50
 	minHeight = 16
 	maxWidth  = 140
 	// fixedLines are the headings, the blank lines and the foot.
@@ -39,15 +39,15 @@ func AppendScreen(b []byte, v *View, width, height int, color bool) []byte {
 	s := screen{v: v, width: min(max(width, minWidth), maxWidth), height: max(height, minHeight), color: color}
 	s.head()
 	// The tables share what is left: applications, threats, deliveries.
-	left := s.height - len(s.lines) - fixedLines
-	apps := min(max(3, left/2), (len(v.Findings.Apps)+s.columns()-1)/s.columns())
-	apps = max(apps, min(4, left/2))
-	deliveries := 3
+	left, deliveries := s.height-len(s.lines)-fixedLines, 3
 	if left < 12 {
 		deliveries = 1
 	}
+	left -= deliveries
+	needed := (len(v.Findings.Apps) + s.columns() - 1) / s.columns()
+	apps := max(min(needed, left/2), min(4, left/2), 1)
 	s.apps(apps)
-	s.threats(max(2, left-apps-deliveries))
+	s.threats(max(1, left-apps))
 	s.deliveries(deliveries)
 	s.foot()
 	return append(b, strings.Join(s.lines[:min(len(s.lines), s.height)], "\n")...)
@@ -75,7 +75,7 @@ func (s *screen) head() {
 	v := s.v
 	l := s.line()
 	l.put(bold, "Mirrorwall")
-	l.put(plain, " watches a copy of a web shop's traffic")
+	l.put(plain, " demo: a web shop's traffic, mirrored ")
 	l.right(plain, clock(v.Uptime)+" of "+clock(v.For))
 	s.add(l)
 	l = s.line()
@@ -237,7 +237,7 @@ func (s *screen) deliveries(rows int) {
 }
 
 func (s *screen) foot() {
-	for _, text := range []string{
+	for _, text := range [...]string{
 		"Ctrl-C ends it.  curl " + s.v.Metrics + "   tail -f " + s.v.EVE,
 		"Then with traffic of your own:  mirrorwall inspect my.pcap",
 	} {

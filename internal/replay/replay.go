@@ -23,54 +23,61 @@ type Totals struct {
 }
 
 // Play mirrors all frames of a source, and returns at its end or ctx's.
-func Play(ctx context.Context, src capture.Source, s *Sender, opt Options) (t Totals, err error) {
+func Play(ctx context.Context, src capture.Source, s *Sender, opt Options) (Totals, error) {
 	if opt.Pacer == nil {
 		opt.Pacer = &Pacer{}
 	}
 	var b capture.Batch
-	var buf []byte
-	for first := true; ; {
+	p := player{ctx: ctx, s: s, opt: &opt}
+	for {
 		err := src.ReadBatch(ctx, &b)
 		for i := range b.Frames[:b.N] {
-			f := &b.Frames[i]
-			if first {
-				opt.Pacer.Restart(f.Time)
-				first = false
-			}
-			var frameErr error
-			if buf, frameErr = appendEthernet(buf[:0], f.Data, f.Link); frameErr != nil {
-				return t, frameErr
-			}
-			if len(buf) == 0 {
-				t.Empty++
-				continue
-			}
-			if f.WireLen > len(f.Data) {
-				t.Cut++
-			}
-			if err := one(ctx, s, buf, f.Time, &opt); err != nil {
-				return t, err
+			if err := p.frame(&b.Frames[i]); err != nil {
+				return p.totals, err
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return t, nil
+			return p.totals, nil
 		}
 		if err != nil {
-			return t, err
+			return p.totals, err
 		}
 	}
 }
 
-// one sends a frame when it is due.
-func one(ctx context.Context, s *Sender, frame []byte, at int64, opt *Options) error {
-	if err := opt.Pacer.Wait(ctx, at); err != nil {
+type player struct {
+	ctx    context.Context
+	s      *Sender
+	opt    *Options
+	buf    []byte
+	begun  bool
+	totals Totals
+}
+
+// frame sends one frame when it is due.
+func (p *player) frame(f *capture.Frame) (err error) {
+	if !p.begun {
+		p.opt.Pacer.Restart(f.Time)
+		p.begun = true
+	}
+	if p.buf, err = appendEthernet(p.buf[:0], f.Data, f.Link); err != nil {
 		return err
 	}
-	if err := s.Send(frame, opt.VNI); err != nil {
+	if len(p.buf) == 0 {
+		p.totals.Empty++
+		return nil
+	}
+	if f.WireLen > len(f.Data) {
+		p.totals.Cut++
+	}
+	if err := p.opt.Pacer.Wait(p.ctx, f.Time); err != nil {
 		return err
 	}
-	if opt.OnFrame != nil {
-		opt.OnFrame()
+	if err := p.s.Send(p.buf, p.opt.VNI); err != nil {
+		return err
+	}
+	if p.opt.OnFrame != nil {
+		p.opt.OnFrame()
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func benignInfra() []Scenario {
 		{"sip", "A telephone registers", Benign, sip, 2},
 		{"rdp", "An administrator opens a Windows desktop", Benign, rdp, 2},
 		{"smb", "A server mounts a file share", Benign, smb, 2},
-		{"ftp", "A partner fetches a file by FTP", Benign, ftp, 1},
+		{"ftp", "A partner fetches a file by FTP over TLS", Benign, ftp, 1},
 	}
 }
 
@@ -188,24 +188,20 @@ func syslog(s *Scene) {
 	}
 }
 
+// ftp is FTP over TLS (RFC 4217): a password in clear text would be a finding.
 func ftp(s *Scene) {
 	from, to := s.visitor(), host(4, 21)
 	c := s.TCP(s.client(from), at(to, 21))
 	c.Server([]byte("220 (vsFTPd 3.0.5)\r\n"))
-	say := func(q, r string) { c.Client([]byte(q + "\r\n")); c.Server([]byte(r + "\r\n")) }
-	say("USER partner", "331 Please specify the password.")
-	say("PASS "+s.letters(12, alnum), "230 Login successful.")
-	say("TYPE I", "200 Switching to Binary mode.")
-	port := 40000 + s.rng.IntN(9000)
-	say("PASV", fmt.Sprintf("227 Entering Passive Mode (10,20,4,21,%d,%d).", port>>8, port&255))
+	c.Client([]byte("AUTH TLS\r\n"))
+	c.Server([]byte("234 Proceed with negotiation.\r\n"))
+	// USER, PASS, PBSZ, PROT, TYPE, PASV and RETR, and their answers.
+	c.TLS(session{version: tls12, client: library(), up: []int{38, 41, 32, 32, 32, 30, 40}, down: []int{58, 47, 45, 47, 55, 72, 90}})
 	s.now = c.t
-	d := s.TCP(s.client(from), at(to, uint16(port)))
-	say("RETR prices.csv", "150 Opening BINARY mode data connection for prices.csv (3200 bytes).")
-	d.t = max(d.t, c.t)
-	d.Server([]byte(strings.Repeat("4711;Garden chair;19.90;EUR;in stock\n", 90)[:3200]))
+	d := s.TCP(s.client(from), at(to, uint16(40000+s.rng.IntN(9000))))
+	d.TLS(session{version: tls12, client: library(), down: []int{3200}})
 	d.CloseServer()
 	c.t = max(c.t, d.t)
-	c.Server([]byte("226 Transfer complete.\r\n"))
-	say("QUIT", "221 Goodbye.")
+	c.Server(record(23, tls12, s.bytes(48)))
 	c.CloseServer()
 }
