@@ -159,9 +159,15 @@ func (s *State) follows(name, before string) bool {
 	if before != "" && before != name {
 		return true
 	}
-	// A TLS handshake record begins with 0x16, SSLv2's hello with 0x80.
-	first := s.first[0][0]
-	return name == "tls" && s.kept[0] > 0 && first != 0x16 && first != 0x80
+	// A stream that is TLS from its start begins with a handshake record's
+	// 0x16, or 0x80 of SSLv2's hello. The pattern may have needed the server's
+	// bytes alone.
+	d := Dir(0)
+	if s.kept[d] == 0 {
+		d = 1
+	}
+	first := s.first[d][0]
+	return name == "tls" && s.kept[d] > 0 && first != 0x16 && first != 0x80
 }
 
 // refine files the application under the evidence for it; weaker evidence
