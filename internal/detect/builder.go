@@ -395,7 +395,7 @@ func (b *builder) finishGroups() error {
 			}
 			o.retry = retries(g.ops, i)
 		}
-		t := bufTest{buf: g.buf, ops: g.ops, onAbsent: matchesAbsent(g.ops), only: g.only}
+		t := bufTest{buf: g.buf, ops: g.ops, onAbsent: matchesAbsent(g.ops), only: g.only, absolute: countsFromStart(g.ops)}
 		switch g.buf.kind {
 		case bufPayload:
 			s.payload = g.ops
@@ -409,6 +409,13 @@ func (b *builder) finishGroups() error {
 		}
 	}
 	return nil
+}
+
+// countsFromStart reports a test with a fixed place in its buffer.
+func countsFromStart(ops []op) bool {
+	return slices.ContainsFunc(ops, func(o op) bool {
+		return o.flags&(flagDepth|flagOffset) != 0 || o.kind > opPCRE && !o.has(flagRelative)
+	})
 }
 
 // mergeGroups joins the groups on one buffer, in order. Each sticky word of a

@@ -73,6 +73,8 @@ type ctx struct {
 	stream []byte // stream window of dir, nil when none is due
 	fresh  int    // where its new bytes start
 
+	bodySeen uint64 // how far growing buffers were seen before
+
 	buf       []byte
 	bufName   string
 	vals      [maxVars]uint64

@@ -83,9 +83,10 @@ func (e *Engine) inspectTx(c *ctx, tx proto.Tx, pr *protoRules) {
 	if ds.Seen[d] == 0 || pr.events && !b.Events.Empty() {
 		ds.Candidates[d] = append(ds.Candidates[d], pr.plain...)
 	}
+	c.bodySeen = ds.BodySeen[d]
 	grown := e.scanTx(c, tx, pr, progress)
 	ds.Seen[d] = b.Progress[d] + 1
-	if len(ds.Candidates[d]) > 0 && (fresh || grown || !growing || waiting) {
+	if len(ds.Candidates[d]) > 0 && (fresh || grown || c.stream != nil || !growing) {
 		e.evalTx(c, tx, pr, progress)
 	}
 }
@@ -150,6 +151,16 @@ func (e *Engine) scanWhole(c *ctx, tx proto.Tx, en *txEngine, ds *proto.DetectSt
 			return
 		}
 	}
+}
+
+// bodyPart is what a rule looks at of a body that is larger than bodyWhole: the
+// start when it counts from there, else what is new and a little before it, so
+// that the work is linear in the body.
+func bodyPart(b []byte, t *bufTest, seen uint64) []byte {
+	if t.absolute {
+		return b[:bodyWhole]
+	}
+	return b[growFrom(len(b), seen):]
 }
 
 // growFrom is where looking at a growing buffer starts: at its start while it
@@ -373,6 +384,9 @@ func (e *Engine) bufHolds(c *ctx, tx proto.Tx, t *bufTest, s *Signature, pr *pro
 			continue
 		}
 		any = true
+		if im.stream && len(b) > bodyWhole {
+			b = bodyPart(b, t, c.bodySeen)
+		}
 		spans := c.spanCount
 		if c.run(t.ops, b, t.buf.name) {
 			return hit

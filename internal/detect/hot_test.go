@@ -69,6 +69,25 @@ func TestAllocs(t *testing.T) {
 	}
 }
 
+// TestBodyWork checks that a body that grows packet by packet costs steps in
+// proportion to its size, with a rule that waits for its end all the time.
+func TestBodyWork(t *testing.T) {
+	work := func(size int) (evals uint64) {
+		r := newRig(t, fakeRule(1, `fake.body; content:"start"; content:"never"; distance:0`)).app(1)
+		r.tx(0).Progress[0] = fakeBodyState
+		body := "start" + strings.Repeat("x", size)
+		for n := 1000; n <= size; n += 1000 {
+			r.tx(0).bufs[fakeBody] = [][]byte{[]byte(body[:n])}
+			r.want(r.send(toServer, ""))
+		}
+		return r.e.Counters.Evaluated
+	}
+	small, large := work(200_000), work(2_000_000)
+	if small == 0 || large > 12*small {
+		t.Errorf("%d evaluations for 200 kB, %d for 2 MB", small, large)
+	}
+}
+
 func BenchmarkInspect(b *testing.B) {
 	r, payload := hotRig(b)
 	b.SetBytes(int64(3 * len(payload)))

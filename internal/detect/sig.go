@@ -60,6 +60,7 @@ type sig struct {
 type bufTest struct {
 	buf      *buffer
 	ops      []op
+	absolute bool          // counts from the buffer's start
 	onAbsent bool          // hold when there is no buffer
 	only     proto.DirMask // of a transactional rule: the side that is meant; 0: either
 }
