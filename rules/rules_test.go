@@ -233,7 +233,7 @@ func TestSignatures(t *testing.T) {
 		complain(!tactic.MatchString(meta(s, "mitre_tactic_id")), "mitre_tactic_id")
 		complain(!technique.MatchString(meta(s, "mitre_technique_id")), "mitre_technique_id")
 		complain(!date.MatchString(meta(s, "created_at")), "created_at")
-		complain(!hasPattern(b.options[sid]), "no fast_pattern of 4 bytes, and no threshold")
+		complain(!s.NoAlert && !hasPattern(b.options[sid]), "no fast_pattern of 4 bytes, and no threshold")
 		for _, c := range bad {
 			t.Errorf("%s: sid %d: %s", s.Rule.Pos, sid, c)
 		}
