@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -26,6 +27,7 @@ type inspectFlags struct {
 	strict        bool
 	quiet         bool
 	profile       string
+	memProfile    string
 }
 
 func (a *app) inspectCommand() *cobra.Command {
@@ -52,8 +54,11 @@ func (a *app) inspectCommand() *cobra.Command {
 	fl.StringVar(&f.stats, "stats", "", "write the final counters as JSON to `file`")
 	fl.BoolVar(&f.strict, "strict", false, "refused rules are a failure")
 	fl.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile to `file`")
-	if err := fl.MarkHidden("cpuprofile"); err != nil {
-		panic("BUG: " + err.Error())
+	fl.StringVar(&f.memProfile, "memprofile", "", "write a profile of allocations to `file`")
+	for _, name := range []string{"cpuprofile", "memprofile"} {
+		if err := fl.MarkHidden(name); err != nil {
+			panic("BUG: " + err.Error())
+		}
 	}
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "print no summary")
 	return c
@@ -63,7 +68,7 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	// One short-lived process with a bounded working set: a larger heap costs
 	// less than collecting it often.
 	debug.SetGCPercent(400)
-	stopProfile, err := startProfile(f.profile)
+	stopProfile, err := startProfiles(f.profile, f.memProfile)
 	if err != nil {
 		return err
 	}
@@ -72,7 +77,7 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	if err != nil {
 		return err
 	}
-	out, err := openEVE(f.eve)
+	out, err := openEVE(f.eve, paths)
 	if err != nil {
 		return err
 	}
@@ -88,7 +93,11 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 			}
 		}
 	}
-	err = errors.Join(append(bad, w.Finish(), out.Close())...)
+	finished := w.Finish()
+	if lost := out.Err(); lost != nil {
+		finished = lost // says it for all writes together
+	}
+	err = errors.Join(append(bad, finished, out.Close())...)
 	if f.stats != "" {
 		err = errors.Join(err, writeStats(f.stats, w))
 	}
@@ -118,10 +127,16 @@ func (a *app) sensorConfig(f *inspectFlags) (*sensor.Config, error) {
 	for _, kv := range f.set {
 		key, value, ok := strings.Cut(kv, "=")
 		if !ok {
-			return nil, &failure{err: fmt.Errorf("--set: want key=value, got %q", kv), code: exitUsage}
+			return nil, notKeyValue(kv)
 		}
-		if err := st.Set(key, value); err != nil && !(f.ignoreUnknown && errors.Is(err, sensor.ErrUnknownSetting)) {
-			return nil, &failure{err: fmt.Errorf("--set %w", err), hint: "--ignore-unknown-set lets unknown keys pass", code: exitUsage}
+		err := st.Set(key, value)
+		unknown := errors.Is(err, sensor.ErrUnknownSetting)
+		if err != nil && !(f.ignoreUnknown && unknown) {
+			bad := &failure{err: fmt.Errorf("--set %w", err), code: exitUsage}
+			if unknown {
+				bad.hint = "--ignore-unknown-set lets unknown keys pass"
+			}
+			return nil, bad
 		}
 	}
 	rs, rep, err := a.loadRules(f.rules, cfg, st)
@@ -138,15 +153,46 @@ func (a *app) sensorConfig(f *inspectFlags) (*sensor.Config, error) {
 	return cfg, nil
 }
 
-func (a *app) inspectFile(ctx context.Context, w *sensor.Worker, path string) (err error) {
+// notKeyValue complains about a --set without a value.
+func notKeyValue(got string) error {
+	return &failure{
+		err:  fmt.Errorf("--set: want key=value, got %q", got),
+		hint: "for example --set stream.midstream=false", code: exitUsage,
+	}
+}
+
+func (a *app) inspectFile(ctx context.Context, w *sensor.Worker, path string) error {
 	src, err := pcapfile.Open(path, pcapfile.Options{})
 	if err != nil {
-		return err
+		return withCaptureHint(path, err)
 	}
-	defer func() { err = errors.Join(err, src.Close()) }()
 	bar := newProgress(a.err, path, src.Progress)
-	defer bar.done()
-	return sensor.Play(ctx, w, src, bar.tick)
+	err = sensor.Play(ctx, w, src, bar.tick)
+	bar.done()
+	if err != nil {
+		err = withCaptureHint(path, err)
+	}
+	return errors.Join(err, src.Close())
+}
+
+// withCaptureHint adds what a person can do about a capture that can't be read.
+func withCaptureHint(path string, err error) error {
+	switch {
+	case errors.Is(err, pcapfile.ErrTruncated):
+		return fail(err, "all whole packets before it were inspected; was the file still being written, or its copy cut off?")
+	case errors.Is(err, pcapfile.ErrCorrupt):
+		return fail(err, "the packets before it were inspected; nothing after it can be found")
+	case errors.Is(err, pcapfile.ErrFormat):
+		return fail(err, "captures are pcap or pcapng files, also packed by gzip or zstd")
+	case errors.Is(err, fs.ErrNotExist):
+		return fail(err, "is the path right? - is standard input")
+	case errors.Is(err, fs.ErrPermission):
+		return fail(err, "the file must be readable by this user")
+	}
+	if st, serr := os.Stat(path); serr == nil && st.IsDir() {
+		return fail(err, "name the files in it: mirrorwall inspect "+path+"/*.pcap")
+	}
+	return err
 }
 
 // discard is the output of an inspection without --eve.
@@ -154,22 +200,32 @@ type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 func (discard) Close() error                { return nil }
+func (discard) Err() error                  { return nil }
 
-type outputCloser interface {
+type eveOutput interface {
 	sensor.Output
 	Close() error
+	Err() error // that records were lost
 }
 
-// openEVE opens the EVE file of an inspection, anew each time.
-func openEVE(path string) (outputCloser, error) {
+// openEVE opens the EVE file of an inspection, anew each time. What is no
+// plain file (/dev/null, a pipe) is written to as it is.
+func openEVE(path string, inputs []string) (eveOutput, error) {
 	switch path {
 	case "":
 		return discard{}, nil
 	case "-":
 		return record.OpenFile("-", record.FileOptions{})
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fail(fmt.Errorf("--eve: %w", err), "is the folder writable?")
+	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
+		for _, in := range inputs {
+			if ist, err := os.Stat(in); err == nil && os.SameFile(st, ist) {
+				return nil, &failure{err: fmt.Errorf("--eve: %s is a capture to be read", path), hint: "name another file", code: exitUsage}
+			}
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, fail(fmt.Errorf("--eve: %w", err), "is the folder writable?")
+		}
 	}
 	f, err := record.OpenFile(path, record.FileOptions{})
 	if err != nil {
@@ -184,7 +240,7 @@ func writeStats(path string, w *sensor.Worker) error {
 	e.Stats(0, w.Snapshot())
 	e.Buf = append(e.Buf, '}', '\n')
 	if err := os.WriteFile(path, e.Buf, 0o640); err != nil {
-		return fmt.Errorf("--stats: %w", err)
+		return fail(fmt.Errorf("--stats: %w", err), "is the folder there, and writable?")
 	}
 	return nil
 }

@@ -3,25 +3,39 @@ package cli
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/pprof"
 )
 
-// startProfile writes a CPU profile to path until the returned function is
-// called; an empty path means none.
-func startProfile(path string) (stop func(), err error) {
-	if path == "" {
-		return func() {}, nil
+// startProfiles writes a CPU profile to cpu and, at the end, one of all
+// allocations to mem, until the returned function is called; an empty path
+// means none.
+func startProfiles(cpu, mem string) (stop func(), err error) {
+	stopCPU, stopMem := func() {}, func() {}
+	if mem != "" {
+		f, err := os.Create(mem)
+		if err != nil {
+			return nil, fmt.Errorf("--memprofile: %w", err)
+		}
+		stopMem = func() {
+			runtime.GC() // completes the statistics
+			// The profile is a developer's; a failure shows when it is read.
+			_ = pprof.Lookup("allocs").WriteTo(f, 0)
+			_ = f.Close()
+		}
 	}
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, fmt.Errorf("--cpuprofile: %w", err)
+	if cpu != "" {
+		f, err := os.Create(cpu)
+		if err != nil {
+			return nil, fmt.Errorf("--cpuprofile: %w", err)
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return nil, fmt.Errorf("--cpuprofile: %w", err)
+		}
+		stopCPU = func() {
+			pprof.StopCPUProfile()
+			_ = f.Close()
+		}
 	}
-	if err := pprof.StartCPUProfile(f); err != nil {
-		return nil, fmt.Errorf("--cpuprofile: %w", err)
-	}
-	return func() {
-		pprof.StopCPUProfile()
-		// The profile is a developer's; a failed close shows when it is read.
-		_ = f.Close()
-	}, nil
+	return func() { stopCPU(); stopMem() }, nil
 }
