@@ -15,6 +15,10 @@ func checkNamed(name string) func(b []byte, size int) bool {
 		return isCollectd
 	case "netflow5":
 		return isNetFlow5
+	case "rtp":
+		return isRTP
+	case "rtcp":
+		return isRTCP
 	}
 	return nil
 }
@@ -85,4 +89,28 @@ func isNetFlow5(b []byte, size int) bool {
 	}
 	n := int(b[2])<<8 | int(b[3])
 	return n >= 1 && n <= 30 && size == 24+48*n
+}
+
+// isRTP tells the fixed header of RTP (RFC 3550 §5.1): version 2 and a payload
+// type of the audio and video profile (RFC 3551 §6) or a dynamic one.
+func isRTP(b []byte, size int) bool {
+	if size < 13 || len(b) < 12 || b[0]>>6 != 2 {
+		return false
+	}
+	pt := b[1] & 0x7f
+	return pt < 35 || pt >= 96
+}
+
+// isRTCP tells a compound RTCP packet (RFC 3550 §6.1): reports whose lengths
+// lead from one to the next, up to the end of the datagram.
+func isRTCP(b []byte, size int) bool {
+	n, at := 0, 0
+	for at < size && at+4 <= len(b) {
+		if b[at]>>6 != 2 || b[at+1] < 200 || b[at+1] > 207 {
+			return false
+		}
+		at += 4 + 4*(int(b[at+2])<<8|int(b[at+3]))
+		n++
+	}
+	return at == size || at < size && n >= 2
 }

@@ -70,7 +70,10 @@ func testExample(t *testing.T, c *Catalogue, app *App, f *firstBytes, e *example
 			}
 			var s State
 			c.Begin(&s, proto, 40000, e.Port)
-			for range p.repeat {
+			for i := range p.repeat {
+				if p.serial > 0 {
+					b[p.serial+1] = i
+				}
 				for rest := b; len(rest) > 0; {
 					n := min(cut, len(rest))
 					c.Bytes(&s, d, rest[:n])

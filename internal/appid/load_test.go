@@ -47,6 +47,7 @@ func TestLoadErrors(t *testing.T) {
 		"length":          {first + "hex: \"000000\", length: {size: 5}}\n", "length: want size 1 to 4"},
 		"check":           {first + "hex: \"000000\", check: nice}\n", "check: want the name of a check"},
 		"repeat":          {first + "hex: \"000000\", repeat: 2}\n", "repeat: want transport udp"},
+		"serial":          {first + "hex: \"000000\", serial: 2}\n", "serial, constant: want places"},
 		"from":            {head + "    first: [{transport: tcp, from: me, hex: \"000000\"}]\n", "from: want client"},
 		"transport":       {head + "    first: [{transport: ip, from: any, hex: \"000000\"}]\n", "transport: want tcp or udp"},
 	} {

@@ -35,6 +35,10 @@ type firstBytes struct {
 	Reply string `yaml:"reply"`
 	// Repeat is how many datagrams of one direction must fit; 0 and 1: one.
 	Repeat int `yaml:"repeat"`
+	// Serial and Constant say what ties repeated datagrams together: the place
+	// of two bytes that count up by one, and of four that stay. 0: none.
+	Serial   int `yaml:"serial"`
+	Constant int `yaml:"constant"`
 	// Keep: a more telling pattern that needs more bytes may replace this one.
 	Keep bool `yaml:"keep"`
 	// Refines names the decoder that this pattern says more than. Others yield
@@ -84,6 +88,8 @@ type pattern struct {
 	reply    []byte
 	replyM   []byte
 	repeat   uint8
+	serial   int
+	constant int
 	keep     bool
 	refines  string
 	check    func(b []byte, size int) bool
@@ -129,7 +135,8 @@ func compilePattern(app *App, f *firstBytes) (*pattern, error) {
 	p := &pattern{
 		app: app, offset: f.Offset, min: f.MinLen, max: f.MaxLen,
 		length: f.Length, ports: f.Ports, contains: []byte(f.Contains), nocase: f.Nocase,
-		repeat: uint8(max(1, min(f.Repeat, maxRounds))), keep: f.Keep, refines: f.Refines,
+		repeat: uint8(max(1, min(f.Repeat, maxRounds))), serial: f.Serial, constant: f.Constant,
+		keep: f.Keep, refines: f.Refines,
 	}
 	if f.Nocase {
 		p.contains = bytes.ToUpper(p.contains)
@@ -179,6 +186,10 @@ func (p *pattern) verify(f *firstBytes) error {
 	}
 	if f.Transport == "tcp" && f.Repeat > 1 {
 		return errors.New("repeat: want transport udp")
+	}
+	if p.serial < 0 || p.serial+2 > maxFirst || p.constant < 0 || p.constant+4 > maxFirst ||
+		(p.serial > 0 || p.constant > 0) && p.repeat < 2 {
+		return errors.New("serial, constant: want places within the first bytes, and repeat")
 	}
 	if p.offset < 0 || p.offset+len(p.bytes) > maxFirst || len(p.reply) > maxFirst ||
 		len(p.contains) > maxFirst {
@@ -362,13 +373,34 @@ func (p *pattern) answered(s *State, d Dir) (ok, more bool) {
 	if p.repeat <= 1 {
 		return true, false
 	}
-	if s.repeated != p {
-		s.repeated, s.repeats = p, [2]uint8{}
-	}
 	if s.fresh == d {
-		s.repeats[d]++
+		s.repeat(p, d)
 	}
 	return s.repeats[d] >= p.repeat, s.repeats[d] < p.repeat
+}
+
+// repeat counts one more datagram of direction d that fits p; one that does not
+// follow the last begins anew.
+func (s *State) repeat(p *pattern, d Dir) {
+	serial, constant := p.ties(s.first[d][:s.kept[d]])
+	if s.repeated[d] != p || p.serial > 0 && serial != s.serial[d]+1 || p.constant > 0 && constant != s.constant[d] {
+		s.repeated[d], s.repeats[d] = p, 0
+	}
+	s.serial[d], s.constant[d] = serial, constant
+	s.repeats[d]++
+}
+
+// ties reads what ties a datagram to the last one.
+func (p *pattern) ties(b []byte) (serial uint16, constant uint32) {
+	if p.serial > 0 && p.serial+2 <= len(b) {
+		serial = uint16(b[p.serial])<<8 | uint16(b[p.serial+1])
+	}
+	if p.constant > 0 && p.constant+4 <= len(b) {
+		for _, c := range b[p.constant : p.constant+4] {
+			constant = constant<<8 | uint32(c)
+		}
+	}
+	return serial, constant
 }
 
 // agree compares as many bytes as both have.

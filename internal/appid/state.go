@@ -32,8 +32,10 @@ type State struct {
 	done   bool // first bytes need no more looking at
 	fresh  Dir  // direction of the bytes that came last
 
-	repeated *pattern // the pattern that repeats counts
+	repeated [2]*pattern // the patterns that repeats counts
 	repeats  [2]uint8
+	serial   [2]uint16
+	constant [2]uint32
 
 	pattern *pattern
 	decoder *App
@@ -72,7 +74,8 @@ type Facts struct {
 // Begin starts a flow.
 func (c *Catalogue) Begin(s *State, ipProto uint8, clientPort, serverPort uint16) {
 	s.kept, s.size, s.rounds = [2]uint8{}, [2]uint32{}, [2]uint8{}
-	s.repeated, s.pattern, s.decoder, s.refined, s.last, s.from = nil, nil, nil, nil, nil, nil
+	s.repeated, s.repeats = [2]*pattern{}, [2]uint8{}
+	s.pattern, s.decoder, s.refined, s.last, s.from = nil, nil, nil, nil, nil
 	s.how, s.asks, s.decName, s.kind, s.hostLen = noEvidence, 0, "", "", 0
 	s.ipProto, s.clientPort, s.serverPort, s.reason = ipProto, clientPort, serverPort, s.reason[:0]
 	s.done = ipProto != packet.ProtoTCP && ipProto != packet.ProtoUDP

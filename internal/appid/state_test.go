@@ -196,6 +196,34 @@ func TestNearMisses(t *testing.T) {
 	}
 }
 
+// TestRepeat covers patterns that several datagrams must fit.
+func TestRepeat(t *testing.T) {
+	c := load(t)
+	rtp := func(seq, ssrc byte) []byte {
+		return append([]byte{0x80, 0, 0, seq, 0, 0, 0, 1, 9, 9, 9, ssrc}, make([]byte, 160)...)
+	}
+	for name, test := range map[string]struct {
+		datagrams [][]byte
+		want      string
+	}{
+		"one":          {[][]byte{rtp(1, 1)}, UnknownUDP},
+		"three":        {[][]byte{rtp(1, 1), rtp(2, 1), rtp(3, 1)}, "rtp-base"},
+		"no order":     {[][]byte{rtp(1, 1), rtp(7, 1), rtp(3, 1), rtp(9, 1)}, UnknownUDP},
+		"other source": {[][]byte{rtp(1, 1), rtp(2, 2), rtp(3, 3), rtp(4, 4)}, UnknownUDP},
+		"late":         {[][]byte{rtp(1, 1), rtp(7, 1), rtp(8, 1), rtp(9, 1)}, "rtp-base"},
+		"the same":     {[][]byte{rtp(1, 1), rtp(1, 1), rtp(1, 1), rtp(1, 1)}, UnknownUDP},
+	} {
+		var s State
+		c.Begin(&s, packet.ProtoUDP, 40000, 16000)
+		for _, b := range test.datagrams {
+			c.Bytes(&s, packet.ToServer, b)
+		}
+		if v := c.Verdict(&s, someData); v.Name != test.want {
+			t.Errorf("%s: want %s, got %s", name, test.want, v.Name)
+		}
+	}
+}
+
 func TestSize(t *testing.T) {
 	if n := unsafe.Sizeof(State{}); n > 700 {
 		t.Errorf("want at most 700 bytes a flow, got %d", n)
