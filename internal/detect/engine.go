@@ -3,6 +3,7 @@ package detect
 import (
 	"slices"
 
+	"github.com/mirrorwall/mirrorwall/internal/base/spare"
 	"github.com/mirrorwall/mirrorwall/internal/flow"
 	"github.com/mirrorwall/mirrorwall/internal/match"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
@@ -42,7 +43,7 @@ type Engine struct {
 	cache  []bufCache // by buffer id
 	gen    uint64
 	free   []*FlowState
-	spares [][]byte
+	spare  spare.Pool
 }
 
 // found is a match before thresholds and order.
@@ -189,7 +190,7 @@ func (e *Engine) FlowEnd(f *flow.Flow) {
 	}
 	f.Detect = nil
 	for d := range fs.st {
-		e.putBuffer(fs.st[d].buf)
+		e.spare.Put(fs.st[d].buf)
 		fs.st[d].buf = nil
 	}
 	fs.reset()

@@ -221,7 +221,7 @@ func (e *Engine) instance(c *ctx, tx proto.Tx, buf *buffer, id uint8, i int) ([]
 		in.b, in.ok = raw, true
 		if len(buf.xforms) > 0 {
 			in.b, in.ok = e.apply(c, buf, raw, in.own)
-			if in.ok && cap(in.b) <= maxSpareBuffer*4 {
+			if in.ok && cap(in.b) <= maxTransformed {
 				in.own = in.b
 			}
 		}

@@ -27,11 +27,7 @@ type flowInt struct {
 }
 
 func (fs *FlowState) reset() {
-	st := fs.st
-	for d := range st {
-		st[d] = streamState{buf: st[d].buf[:0]}
-	}
-	*fs = FlowState{bits: fs.bits[:0], ints: fs.ints[:0], once: fs.once[:0], limits: fs.limits[:0], st: st}
+	*fs = FlowState{bits: fs.bits[:0], ints: fs.ints[:0], once: fs.once[:0], limits: fs.limits[:0]}
 }
 
 func (fs *FlowState) bit(id uint64) bool {

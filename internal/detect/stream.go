@@ -9,10 +9,9 @@ const (
 	keepBytes = 256
 	// maxPending is the most that waits for inspection; the oldest goes first.
 	maxPending = 256 << 10
-	// maxSpareBuffer is the largest buffer that is kept for use again.
-	maxSpareBuffer = 16 << 10
-	// maxSpares bounds the free buffers of a worker.
-	maxSpares = 1024
+	// maxTransformed is the largest buffer of transformed bytes that is kept
+	// for use again.
+	maxTransformed = 64 << 10
 )
 
 // streamState is one direction's window of raw stream bytes.
@@ -41,10 +40,7 @@ func (e *Engine) StreamData(f *flow.Flow, d Dir, b []byte, off uint64) {
 			st.buf, st.seen = st.buf[:n], 0
 		}
 	}
-	if st.buf == nil {
-		st.buf = e.getBuffer()
-	}
-	st.buf = append(st.buf, b...)
+	st.buf = e.spare.Append(st.buf, b)
 }
 
 // StreamGap says that n bytes will never come: nothing matches across them.
@@ -78,21 +74,6 @@ func (s *eventBits) empty() bool           { return s[0]|s[1] == 0 }
 
 // StreamEvent notes a stream event of the packet being tracked.
 func (e *Engine) StreamEvent(_ *flow.Flow, event flow.Event) { e.events.add(event) }
-
-func (e *Engine) getBuffer() []byte {
-	if n := len(e.spares); n > 0 {
-		b := e.spares[n-1]
-		e.spares = e.spares[:n-1]
-		return b
-	}
-	return make([]byte, 0, 4096)
-}
-
-func (e *Engine) putBuffer(b []byte) {
-	if c := cap(b); c > 0 && c <= maxSpareBuffer && len(e.spares) < maxSpares {
-		e.spares = append(e.spares, b[:0])
-	}
-}
 
 // chunkDue reports whether direction d of the flow has bytes to inspect now:
 // a chunk is full, the application layer finished something, the direction
@@ -128,14 +109,12 @@ func (e *Engine) chunksDone(fs *FlowState) {
 func (e *Engine) chunkDone(st *streamState) {
 	st.trigger, st.due = false, false
 	if st.closed {
-		e.putBuffer(st.buf)
+		e.spare.Put(st.buf)
 		st.buf, st.seen = nil, 0
 		return
 	}
 	n := min(len(st.buf), keepBytes)
 	copy(st.buf, st.buf[len(st.buf)-n:])
-	st.buf, st.seen = st.buf[:n], n
-	if cap(st.buf) > maxSpareBuffer {
-		st.buf = append(e.getBuffer(), st.buf...)
-	}
+	// Flows idle for long, and there are many: each keeps what it needs.
+	st.buf, st.seen = e.spare.Fit(st.buf[:n]), n
 }
