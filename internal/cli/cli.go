@@ -3,12 +3,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -20,6 +22,7 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2
 	exitWanting = 3 // checked, and found wanting
+	exitSignal  = 130
 )
 
 // app is what every command shares.
@@ -86,30 +89,55 @@ func fail(err error, hint string) error {
 // hinter is an error that knows its own hint.
 type hinter interface{ Hint() string }
 
-// finish prints an error and chooses the exit status.
+// finish prints an error, or each of several with its own hint, and chooses
+// the exit status: the first one's.
 func (a *app) finish(err error) int {
 	if err == nil {
 		return exitDone
 	}
-	var f *failure
-	if errors.As(err, &f) {
-		if f.err != nil {
-			a.complain(f.err, f.hint)
+	if parts := joined(err); parts != nil {
+		status := exitDone
+		for _, e := range parts {
+			status = cmp.Or(status, a.finish(e))
 		}
-		return f.code
+		return status
 	}
+	var f *failure
 	var h hinter
 	hint, code := "", exitFailed
 	switch {
+	case errors.As(err, &f):
+		if f.err == nil {
+			return f.code
+		}
+		hint, code = f.hint, f.code
 	case errors.As(err, &h):
 		hint = h.Hint()
 	case errors.Is(err, context.Canceled):
-		return 130
+		return exitSignal
 	case isUsage(err):
 		hint, code = "see mirrorwall --help", exitUsage
 	}
 	a.complain(err, hint)
 	return code
+}
+
+// joined returns the parts of an error made by errors.Join, nil for others: an
+// error with several %w has a text of its own, which must not be taken apart.
+func joined(err error) []error {
+	j, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	parts := j.Unwrap()
+	texts := make([]string, len(parts))
+	for i, e := range parts {
+		texts[i] = e.Error()
+	}
+	if strings.Join(texts, "\n") != err.Error() {
+		return nil
+	}
+	return parts
 }
 
 func (a *app) complain(err error, hint string) {

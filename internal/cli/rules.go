@@ -171,9 +171,12 @@ func (a *app) compile(f *rulesFlags, paths []string) (*detect.Ruleset, *ruleRepo
 	}
 	st := sensor.NewSettings(cfg)
 	for _, kv := range f.set {
-		key, value, _ := strings.Cut(kv, "=")
+		key, value, ok := strings.Cut(kv, "=")
+		if !ok {
+			return nil, nil, notKeyValue(kv)
+		}
 		if err := st.Set(key, value); err != nil {
-			return nil, nil, &failure{err: fmt.Errorf("--set %w", err), code: exitUsage}
+			return nil, nil, &failure{err: fmt.Errorf("--set %w", err), hint: "rules depend on vars.address-groups.NAME and vars.port-groups.NAME", code: exitUsage}
 		}
 	}
 	return a.loadRules(paths, cfg, st)

@@ -196,9 +196,13 @@ func (s *service) close() error {
 		errs = append(errs, s.sensor.Close())
 	}
 	if s.eve != nil {
-		errs = append(errs, s.eve.Close())
+		errs = append(errs, s.eve.Err(), s.eve.Close())
 	}
 	if s.spool != nil {
+		if n := s.spool.Counters().WriteErrors; n > 0 {
+			err := fmt.Errorf("spool: %s: %d appends failed, their records were not kept", filepath.Join(s.cfg.State, "spool"), n)
+			errs = append(errs, fail(err, "is there room on the disk (df)?"))
+		}
 		errs = append(errs, s.spool.Close())
 	}
 	if s.dead != nil {
@@ -210,7 +214,8 @@ func (s *service) close() error {
 // tee writes records to eve.json and, one by one, into the spool.
 type tee struct{ s *service }
 
-// Write implements sensor.Output. Both are tried; each counts its own losses.
+// Write implements sensor.Output. Both are tried; each counts its own losses,
+// the log tells of them here, and the service's end does once more.
 func (t *tee) Write(lines []byte) (int, error) {
 	var errs []error
 	if t.s.eve != nil {
@@ -221,11 +226,10 @@ func (t *tee) Write(lines []byte) (int, error) {
 		records := bytes.Split(bytes.TrimSuffix(lines, []byte("\n")), []byte("\n"))
 		errs = append(errs, t.s.spool.Append(records...))
 	}
-	err := errors.Join(errs...)
-	if err != nil {
+	if err := errors.Join(errs...); err != nil {
 		t.s.log.Error("records lost", "err", err)
 	}
-	return len(lines), err
+	return len(lines), nil
 }
 
 func matchLists(name string, cfg *config.Config) ([]*respond.MatchList, error) {
