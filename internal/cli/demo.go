@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,6 +59,10 @@ func (a *app) demo(ctx context.Context, f *demoFlags) (err error) {
 	if f.length <= 0 || f.speed <= 0 {
 		return &failure{err: fmt.Errorf("--for: want a time such as 3m, got %s", f.length), code: exitUsage}
 	}
+	// A terminal or a pipe that goes away ends the demo as Ctrl-C does, so that
+	// nothing stays behind.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGPIPE)
+	defer stop()
 	dir, clean, err := demoFolder(f.keep)
 	if err != nil {
 		return err

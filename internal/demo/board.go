@@ -225,7 +225,7 @@ func (b *Board) Finish() {
 // Findings are a copy of what the board holds.
 type Findings struct {
 	Apps       []App    // by flows, then bytes; sentinels last
-	Threats    []Threat // the latest first
+	Threats    []Threat // the last seen first
 	Deliveries []Delivery
 	Alerts     uint64 // threats counted one by one
 	False      uint64 // of those, not of an attack
@@ -248,6 +248,7 @@ func (b *Board) Findings() Findings {
 	for _, t := range slices.Backward(b.threats) {
 		f.Threats = append(f.Threats, *t)
 	}
+	slices.SortStableFunc(f.Threats, func(x, y Threat) int { return y.Last.Compare(x.Last) })
 	return f
 }
 

@@ -30,7 +30,7 @@ const (
 	minHeight = 16
 	maxWidth  = 140
 	// fixedLines are the headings, the blank lines and the foot.
-	fixedLines = 10
+	fixedLines = 11
 )
 
 // AppendScreen appends the view as lines of at most width columns, at most
@@ -187,7 +187,7 @@ func (s *screen) threats(rows int) {
 }
 
 func (s *screen) threat(l *line, t *Threat, name int) {
-	l.column(dim, t.Time.Local().Format("15:04:05"), timeWidth)
+	l.column(dim, t.Last.Local().Format("15:04:05"), timeWidth)
 	l.column(severityStyle(t.Severity), short(t.Severity.String()), severityWidth)
 	title := threatTitle(t.Name)
 	if t.Count > 1 {
@@ -238,8 +238,9 @@ func (s *screen) deliveries(rows int) {
 
 func (s *screen) foot() {
 	for _, text := range [...]string{
-		"Ctrl-C ends it.  curl " + s.v.Metrics + "   tail -f " + s.v.EVE,
-		"Then with traffic of your own:  mirrorwall inspect my.pcap",
+		"Ctrl-C ends it.  Meanwhile:  curl " + s.v.Metrics,
+		"                             tail -f " + s.v.EVE,
+		"Then, your own traffic:      mirrorwall inspect my.pcap",
 	} {
 		l := s.line()
 		l.put(dim, text)

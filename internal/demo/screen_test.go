@@ -53,7 +53,7 @@ func fixed() *View {
 	f.Apps = append(f.Apps, App{Name: "incomplete", Flows: 3})
 	for i := range 6 {
 		f.Threats = append(f.Threats, Threat{
-			Time: at(40 - i), Severity: record.Severity(4 - min(i, 4)), Name: "Mirrorwall Log4Shell JNDI lookup, percent-encoded",
+			Last: at(40 - i), Severity: record.Severity(4 - min(i, 4)), Name: "Mirrorwall Log4Shell JNDI lookup, percent-encoded",
 			Client: netip.MustParseAddr("203.0.113.66"), Server: netip.MustParseAddrPort("10.20.1.11:8080"), Count: uint64(1 + 40*i),
 		})
 	}

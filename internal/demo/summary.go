@@ -87,7 +87,9 @@ func (o *Outcome) unknown() uint64 {
 
 // Print writes the summary, no line longer than 100 columns.
 func (o *Outcome) Print(w io.Writer) {
-	p := func(format string, args ...any) { fmt.Fprintln(w, strings.TrimRight(clip(fmt.Sprintf(format, args...), maxLine), " ")) }
+	p := func(format string, args ...any) {
+		fmt.Fprintln(w, strings.TrimRight(clip(fmt.Sprintf(format, args...), maxLine), " "))
+	}
 	p("The demo ran for %s with %d rules.", clock(o.Took), o.Rules)
 	p("")
 	p("Frames        %s sent = %s received + %s dropped by the kernel + %s dropped by us",
