@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/mirrorwall/mirrorwall/internal/appid"
 	"github.com/mirrorwall/mirrorwall/internal/detect"
 	"github.com/mirrorwall/mirrorwall/internal/flow"
@@ -39,6 +41,10 @@ func DefaultConfig(fsys fs.FS) (*Config, error) {
 func (cfg *Config) DetectConfig(vars detect.Vars) *detect.Config {
 	return &detect.Config{
 		Registry: cfg.Registry, Vars: vars, MaxAlerts: cfg.MaxAlerts, PacketDirOnly: true,
+		PublicSuffix: func(name string) string {
+			suffix, _ := publicsuffix.PublicSuffix(name)
+			return suffix
+		},
 	}
 }
 
