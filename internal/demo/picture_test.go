@@ -38,8 +38,7 @@ const (
 )
 
 // appendSVG draws a screen with the SGR codes that this package and tmux use.
-// Every run of text gets its place and its length, so that any monospaced font
-// will do.
+// Every word gets its place and its length, so that any font will do.
 func appendSVG(b []byte, screen string, columns int) []byte {
 	lines := strings.Split(strings.TrimRight(screen, "\n"), "\n")
 	width, height := columns*charWidth+2*margin, len(lines)*lineHeight+2*margin
@@ -53,9 +52,8 @@ func appendSVG(b []byte, screen string, columns int) []byte {
 		for line != "" {
 			var run string
 			if run, line = pen.cut(line); run != "" {
-				n := utf8.RuneCountInString(run)
-				b = pen.draw(b, run, margin+x*charWidth, margin+row*lineHeight, n*charWidth)
-				x += n
+				b = pen.draw(b, run, margin+x*charWidth, margin+row*lineHeight)
+				x += utf8.RuneCountInString(run)
 			}
 		}
 	}
@@ -109,12 +107,11 @@ func palette(n int) string {
 	return [...]string{"#d6dde6", "#15191f", "#ff6b6b", "#5fd38d", "#f2c14e", "#6ca8ff", "#c792ea", "#5bc8d8", "#ffffff"}[n]
 }
 
-func (p *pen) draw(b []byte, run string, x, y, width int) []byte {
-	if strings.TrimSpace(run) == "" && p.ground == 0 {
-		return b
-	}
+// draw puts the words of a run at x, y; a ground colour covers the spaces too.
+func (p *pen) draw(b []byte, run string, x, y int) []byte {
 	if p.ground > 0 {
-		b = fmt.Appendf(b, `<rect x="%d" y="%d" width="%d" height="%d" fill="#b3261e"/>`+"\n", x, y, width, lineHeight)
+		b = fmt.Appendf(b, `<rect x="%d" y="%d" width="%d" height="%d" fill="#b3261e"/>`+"\n",
+			x, y, utf8.RuneCountInString(run)*charWidth, lineHeight)
 	}
 	extra := ""
 	if p.bold {
@@ -123,6 +120,13 @@ func (p *pen) draw(b []byte, run string, x, y, width int) []byte {
 	if p.dim {
 		extra += ` opacity="0.6"`
 	}
-	return fmt.Appendf(b, `<text x="%d" y="%d" textLength="%d" lengthAdjust="spacingAndGlyphs" xml:space="preserve" fill="%s"%s>%s</text>`+"\n",
-		x, y+13, width, palette(p.ink), extra, html.EscapeString(run))
+	for word := range strings.SplitSeq(run, " ") {
+		n := utf8.RuneCountInString(word) * charWidth
+		if n > 0 {
+			b = fmt.Appendf(b, `<text x="%d" y="%d" textLength="%d" lengthAdjust="spacingAndGlyphs" fill="%s"%s>%s</text>`+"\n",
+				x, y+13, n, palette(p.ink), extra, html.EscapeString(word))
+		}
+		x += n + charWidth
+	}
+	return b
 }
