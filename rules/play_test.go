@@ -3,6 +3,7 @@ package rules_test
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -55,11 +56,15 @@ func repetition(lines []string) (rest []string, n int, gap time.Duration, err er
 	if len(lines) == 0 || !strings.HasPrefix(lines[0], "repeat ") {
 		return lines, 1, 0, nil
 	}
-	_, err = fmt.Sscanf(lines[0], "repeat %d %v", &n, new(string))
+	w := strings.Fields(lines[0])
+	if len(w) != 3 {
+		return nil, 0, 0, errors.New("want repeat N DURATION")
+	}
+	n, err = strconv.Atoi(w[1])
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	gap, err = time.ParseDuration(strings.Fields(lines[0])[2])
+	gap, err = time.ParseDuration(w[2])
 	return lines[1:], n, gap, err
 }
 
@@ -80,7 +85,7 @@ func (p *player) line(l string) error {
 	case "flags", "ping":
 		return p.packet(word, arg)
 	}
-	return fmt.Errorf("want tcp, udp, dns, tls, flags, ping, > or <")
+	return errors.New("want tcp, udp, dns, tls, flags, ping, > or <")
 }
 
 // say adds to what the present speaker says. Without a conversation it begins
@@ -143,7 +148,7 @@ func (p *player) open(kind, arg string) error {
 func (p *player) ends(arg string) (client, server netip.AddrPort, rest string, err error) {
 	w := strings.SplitN(arg, " ", 4)
 	if len(w) < 3 || w[1] != "->" {
-		return client, server, "", errEnds
+		return client, server, "", errors.New("want CLIENT -> SERVER:PORT")
 	}
 	addr, err := netip.ParseAddr(w[0])
 	if err != nil {
@@ -191,7 +196,7 @@ func (p *player) packet(kind, arg string) error {
 // "*63" is a label of 63 letters.
 func (p *player) dns(w []string) error {
 	if len(w) != 2 {
-		return fmt.Errorf("want NAME TYPE")
+		return errors.New("want NAME TYPE")
 	}
 	typ, ok := map[string]uint16{"A": 1, "CNAME": 5, "NULL": 10, "TXT": 16}[w[1]]
 	if !ok {

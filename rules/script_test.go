@@ -2,7 +2,6 @@ package rules_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -174,5 +173,3 @@ func (s *speech) take() []byte {
 	}
 	return append(append(head, "\r\n\r\n"...), body...)
 }
-
-var errEnds = errors.New("want CLIENT -> SERVER:PORT")

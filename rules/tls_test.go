@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,16 +38,9 @@ func (p *player) tls(arg string) error {
 		return err
 	}
 	p.tcp.Client(tlsRecord(message(1, clientHello(set["sni"]))))
-	p.tcp.Server(slicesOf(tlsRecord(message(2, serverHello())),
+	p.tcp.Server(slices.Concat(tlsRecord(message(2, serverHello())),
 		tlsRecord(message(11, vector(3, vector(3, cert)))), tlsRecord(message(14, nil))))
 	return nil
-}
-
-func slicesOf(bs ...[]byte) (out []byte) {
-	for _, b := range bs {
-		out = append(out, b...)
-	}
-	return out
 }
 
 // vector prefixes b with its length in n bytes (RFC 8446 §3.4).
