@@ -117,12 +117,12 @@ func parseDate(field func(*chain) int64) func(string) (proto.TxTest, error) {
 func expired(x proto.Tx, d proto.Dir) bool {
 	t := x.(*tx)
 	c := &t.certs[d].leaf
-	return c.Dated && c.NotAfter < t.clock()
+	return c.Dated && c.NotAfter < t.now
 }
 
 // valid answers tls_cert_valid.
 func valid(x proto.Tx, d proto.Dir) bool {
 	t := x.(*tx)
-	c, now := &t.certs[d].leaf, t.clock()
+	c, now := &t.certs[d].leaf, t.now
 	return c.Dated && c.NotBefore <= now && now <= c.NotAfter
 }

@@ -2,7 +2,6 @@ package tls
 
 import (
 	"bytes"
-	"time"
 
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/proto/internal/tlshello"
@@ -74,7 +73,7 @@ type tx struct {
 	ja4    []byte // by its definition
 	ja4EVE []byte // by Suricata: what EVE and rules compare with
 
-	now    int64  // packet time, seconds since 1970; 0 is not known
+	now    int64  // packet time, seconds since 1970
 	origin string // the protocol that was upgraded
 }
 
@@ -149,15 +148,6 @@ func (t *tx) version() uint16 {
 		return t.server.version
 	}
 	return t.client.version
-}
-
-// clock is the time to hold a certificate's validity against: the packets'
-// when the sensor tells it, else the machine's.
-func (t *tx) clock() int64 {
-	if t.now != 0 {
-		return t.now
-	}
-	return time.Now().Unix()
 }
 
 // SNI is the host name that the client asked for; empty without one. Like all
