@@ -66,29 +66,37 @@ func isAWSZone(zone []byte) bool {
 	return false
 }
 
-// awsService looks for a service label from the right (bucket.s3.eu-west-1.):
-// customers choose only labels further to the left. other is true for names of
-// instances, whose application is their owner's affair.
+// awsService reads the label of the service (bucket.s3.eu-west-1.): the first
+// from the right that is no region and no kind of endpoint. What stands to its
+// left is the customer's choice. other is true for names of instances, whose
+// application is their owner's affair.
 func (t *hostTable) awsService(labels []byte) (app *App, other bool) {
 	labels = bytes.TrimSuffix(labels, []byte("."))
 	for len(labels) > 0 {
 		dot := bytes.LastIndexByte(labels, '.')
 		label := labels[dot+1:]
-		if bytes.HasPrefix(label, []byte("s3-")) {
-			label = label[:2] // s3-eu-west-1, s3-website-…, s3-accelerate
-		}
-		if a := t.aws[string(label)]; a != nil {
-			return a, false
-		}
-		if string(label) == "compute" || string(label) == "compute-1" {
+		switch {
+		case string(label) == "compute" || string(label) == "compute-1":
 			return nil, true
+		case bytes.HasPrefix(label, []byte("s3-")):
+			label = label[:2] // s3-eu-west-1, s3-website-…, s3-accelerate
+		case isAWSPlace(label):
+			labels = labels[:max(dot, 0)]
+			continue
 		}
-		if dot < 0 {
-			return nil, false
-		}
-		labels = labels[:dot]
+		return t.aws[string(label)], false
 	}
 	return nil, false
+}
+
+// isAWSPlace tells a region (eu-west-1) or a kind of endpoint.
+func isAWSPlace(label []byte) bool {
+	switch string(label) {
+	case "vpce", "dualstack", "fips", "global":
+		return true
+	}
+	n := len(label)
+	return n > 0 && label[n-1] >= '0' && label[n-1] <= '9' && bytes.Count(label, []byte("-")) >= 2
 }
 
 // hostKind names where a protocol's host name comes from.

@@ -11,7 +11,7 @@ import (
 
 var someData = &Facts{Payload: [2]uint64{500, 500}, Packets: [2]uint64{9, 9}}
 
-// TestStart covers a protocol that begins inside another one.
+// TestInside covers a protocol that begins inside another one.
 func TestInside(t *testing.T) {
 	c := load(t)
 	tls := []byte("\x16\x03\x01\x00\x10\x01\x00\x00\x0c\x03\x03")
