@@ -121,13 +121,16 @@ type Config struct {
 
 // Progress is a parser's answer to Data.
 type Progress struct {
-	Used int  // bytes consumed, <= len(b); the rest is offered again with what follows
-	Need int  // with Used < len(b): how many bytes it wants before it is called again
+	Used int // bytes consumed, <= len(b); the rest is offered again with what follows
+	// Need, with Used < len(b), is how many bytes it wants before it is called
+	// again. If they never come it is not: Close finds what was offered.
+	Need int
 	Stop bool // the parser gives up on this direction: no more calls for it
 	// Encrypted: payload from here on is ciphertext in both directions.
 	Encrypted bool
-	// Upgrade names the protocol that follows in both directions (CONNECT,
-	// STARTTLS, h2c); "" for none, "?" to probe anew.
+	// Upgrade names the protocol that follows in both directions of a stream
+	// (CONNECT, STARTTLS, h2c); "" for none. "?", or a name that is not in the
+	// registry, probes anew. This parser is not called again but for Close.
 	Upgrade string
 }
 

@@ -12,10 +12,17 @@ type Registry struct {
 }
 
 // NewRegistry indexes the descriptors; the list's order is the probing order
-// where ports say nothing. Two descriptors with one name are a bug.
+// where ports say nothing. Two descriptors with one name, and more of anything
+// than the sets in Session, TxBase and DetectState have bits, are bugs.
 func NewRegistry(ds []*Descriptor) *Registry {
 	r := &Registry{Descriptors: ds, byName: map[string]int{}, byPort: map[uint32][]int{}}
+	if len(ds) > 64 {
+		panic("BUG: more than 64 protocols")
+	}
 	for i, d := range ds {
+		if len(d.Events) > 128 || len(d.Buffers) > 64 {
+			panic("BUG: too many events or buffers in " + d.Name)
+		}
 		for _, name := range append([]string{d.Name}, d.Aliases...) {
 			if _, twice := r.byName[name]; twice {
 				panic("BUG: two protocols named " + name)

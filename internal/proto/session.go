@@ -1,8 +1,16 @@
 package proto
 
-// maxRest bounds the bytes of one direction that wait for a parser. A parser
-// that wants more than this at once has lost its way.
-const maxRest = 256 << 10
+// Bounds of one session.
+const (
+	// maxRest bounds the bytes of one direction that wait for a parser. A parser
+	// that wants more than this at once has lost its way.
+	maxRest = 256 << 10
+	// keepRest bounds the memory of one direction that outlives what it held.
+	keepRest = 4 * MaxProbe
+	// maxUpgrades is how often a flow may change its protocol. Every change
+	// offers what is held again, so that nested CONNECTs would cost its square.
+	maxUpgrades = 8
+)
 
 // maxDatagramProbes is how many datagrams of one direction are offered to the
 // probes before the flow counts as not recognised.
@@ -13,7 +21,8 @@ type Counters struct {
 	Found       []uint64 // flows by registry index
 	Failed      uint64   // flows whose first bytes no probe knew
 	Panics      uint64   // parser bugs caught; the flow lost its parser
-	RestFull    uint64   // directions given up because a parser hoarded bytes
+	RestFull    uint64   // directions cut off because too many bytes waited
+	UpgradeFull uint64   // flows given up because they changed protocol too often
 	ParserStops uint64   // directions a parser gave up on
 	Gaps        uint64   // gaps handed to parsers
 }
@@ -58,16 +67,14 @@ func (pl *Pool) Get(udp bool, serverPort, clientPort uint16) *Session {
 func (pl *Pool) Put(s *Session) {
 	s.dropParser()
 	for d := range s.rest {
-		if cap(s.rest[d]) > 4*MaxProbe {
-			s.rest[d] = nil
-		}
+		s.empty(Dir(d))
 	}
 	pl.free = append(pl.free, s)
 }
 
 // Session is one flow's application layer: it finds the protocol, buffers what
 // the parser has not used, and calls the parser. The sensor keeps it in
-// flow.Flow.App; only the Session writes its fields.
+// flow.Flow.App; others only read its fields, but for Dirty.
 type Session struct {
 	// Proto is the protocol found, nil before that and when none was.
 	Proto *Descriptor
@@ -83,10 +90,11 @@ type Session struct {
 	Original *Descriptor
 	// Encrypted: payload is ciphertext from here on.
 	Encrypted bool
-	// Dirty: the parser was called since the sensor last looked at Txs.
+	// Dirty: the parser was called since the sensor last looked at Txs and
+	// cleared it.
 	Dirty bool
-	// TxBase0 is added to a transaction's ID after an upgrade, so that ids stay
-	// unique in the flow.
+	// TxBase0 is added to a transaction's ID in records. It is 0: as in
+	// Suricata, ids begin anew behind an upgrade.
 	TxBase0 uint64
 
 	pool      *Pool
@@ -95,11 +103,14 @@ type Session struct {
 	rejected  [2]uint64
 	rest      [2][]byte
 	need      [2]int
+	lost      [2]int // bytes missing behind rest that no parser was told of
 	stopped   [2]bool
 	closed    [2]bool
+	told      [2]bool // the parser knows that the direction is closed
 	datagrams [2]uint8
-	late      int // chunks that late probes may still see
-	upgrade   string
+	late      int    // chunks that late probes may still see
+	upgrade   string // the protocol that Settle begins
+	upgrades  uint8
 }
 
 func (s *Session) reset(pl *Pool, udp bool) {
@@ -133,13 +144,19 @@ func (s *Session) Data(d Dir, b []byte) {
 	}
 	s.Seen[d] = true
 	switch {
+	case s.lost[d] > 0 && (s.Parser == nil || s.upgrade != ""):
+		s.lost[d] += len(b)
+		if s.upgrade == "" {
+			s.probeLate(d, b)
+		}
 	case s.upgrade != "":
-		s.keep(d, b)
+		s.rest[d] = append(s.rest[d], b...)
+		s.bound(d)
 	case s.Parser != nil:
 		s.parse(d, b)
 	case !s.Failed[d]:
 		s.probe(d, b)
-	case s.late > 0:
+	default:
 		s.probeLate(d, b)
 	}
 }
@@ -150,17 +167,17 @@ const maxLate = 64
 // probeLate looks for a protocol that begins inside an unknown one: STARTTLS
 // in a protocol without a parser here.
 func (s *Session) probeLate(d Dir, b []byte) {
-	s.late--
-	if s.udp {
+	if s.late == 0 || s.udp || len(b) == 0 {
 		return
 	}
+	s.late--
 	view := b[:min(len(b), MaxProbe)]
 	for _, i := range s.order {
 		desc := s.pool.Registry.Descriptors[i]
 		if !desc.Late || desc.Probe(d, view) != Accept {
 			continue
 		}
-		s.Failed = [2]bool{}
+		s.Failed, s.lost = [2]bool{}, [2]int{}
 		s.begin(i)
 		s.feed(d, b)
 		return
@@ -169,13 +186,19 @@ func (s *Session) probeLate(d Dir, b []byte) {
 
 // Gap says that n bytes of a stream are missing.
 func (s *Session) Gap(d Dir, n int) {
-	if s.Parser == nil {
-		// A hole in the first bytes: nothing can be recognised behind it.
+	switch {
+	case s.Parser == nil:
+		// A hole in the first bytes: nothing can be recognised behind it. A
+		// parser that the other direction finds is told.
 		s.fail(d)
+		s.lost[d] += n
+		return
+	case s.upgrade != "":
+		s.lost[d] += n
 		return
 	}
 	s.pool.Counters.Gaps++
-	s.rest[d], s.need[d] = s.rest[d][:0], 0
+	s.empty(d)
 	if s.stopped[d] {
 		return
 	}
@@ -189,13 +212,16 @@ func (s *Session) Gap(d Dir, n int) {
 
 // Close says that a direction has ended.
 func (s *Session) Close(d Dir) {
-	if s.closed[d] {
-		return
-	}
 	s.closed[d] = true
-	if s.Parser == nil {
+	s.finish(d)
+}
+
+// finish tells the parser, once, that a direction has ended.
+func (s *Session) finish(d Dir) {
+	if s.Parser == nil || s.told[d] {
 		return
 	}
+	s.told[d] = true
 	s.guard(func() {
 		s.Dirty = true
 		s.Parser.Close(d)
@@ -204,7 +230,8 @@ func (s *Session) Close(d Dir) {
 
 // Settle finishes a protocol change that a parser asked for, once the old
 // transactions have been inspected and logged. It reports whether there is
-// something new to inspect; the sensor calls it until it returns false.
+// something new to inspect; the sensor calls it until it returns false, which
+// maxUpgrades sees to.
 func (s *Session) Settle() bool {
 	if s.upgrade == "" {
 		return false
@@ -217,16 +244,17 @@ func (s *Session) Settle() bool {
 	s.Failed, s.rejected, s.stopped = [2]bool{}, [2]uint64{}, [2]bool{}
 	if i, ok := s.pool.Registry.ByName(name); ok {
 		s.begin(i)
+		s.replay()
+		return s.Dirty
 	}
 	for _, d := range [2]Dir{ToServer, ToClient} {
-		held := s.rest[d]
-		if len(held) == 0 {
-			continue
+		if s.Parser == nil && len(s.rest[d]) > 0 {
+			s.probe(d, nil)
 		}
-		s.rest[d] = nil
-		s.Data(d, held)
-		if s.rest[d] == nil {
-			s.rest[d] = held[:0]
+	}
+	for d, n := range s.lost {
+		if s.Parser == nil && n > 0 {
+			s.fail(Dir(d))
 		}
 	}
 	return s.Dirty
@@ -256,7 +284,9 @@ func (s *Session) probe(d Dir, b []byte) {
 			waiting = true
 		}
 	}
-	s.datagrams[d]++
+	if s.datagrams[d] < maxDatagramProbes {
+		s.datagrams[d]++
+	}
 	if s.udp && s.datagrams[d] < maxDatagramProbes || waiting && len(view) < MaxProbe {
 		return
 	}
@@ -269,7 +299,15 @@ func (s *Session) fail(d Dir) {
 		s.pool.Counters.Failed++
 	}
 	s.Failed[d] = true
-	s.rest[d] = s.rest[d][:0]
+	s.empty(d)
+}
+
+// empty forgets what is held of a direction; much memory is not kept for it.
+func (s *Session) empty(d Dir) {
+	s.rest[d], s.need[d] = s.rest[d][:0], 0
+	if cap(s.rest[d]) > keepRest {
+		s.rest[d] = nil
+	}
 }
 
 func (s *Session) begin(i int) {
@@ -290,7 +328,7 @@ func (s *Session) begin(i int) {
 	if p, ok := s.Parser.(originUser); ok && s.Original != nil {
 		p.SetOrigin(s.Original.Name)
 	}
-	s.need = [2]int{}
+	s.need, s.told = [2]int{}, [2]bool{}
 	s.Dirty = true
 }
 
@@ -304,21 +342,31 @@ type (
 	originUser interface{ SetOrigin(name string) }
 )
 
-// found starts the parser and gives it what was held back, the client's bytes
-// first: they were sent first in every protocol but those with a banner, whose
-// parsers take either order.
+// found starts the parser and gives it what there is: b is the datagram.
 func (s *Session) found(i int, d Dir, b []byte) {
 	s.begin(i)
 	if s.udp {
 		s.feed(d, b)
 		return
 	}
-	for _, dir := range [2]Dir{ToServer, ToClient} {
-		if len(s.rest[dir]) > 0 {
-			s.feed(dir, nil)
+	s.replay()
+}
+
+// replay gives a new parser what was held back, the client's bytes first: they
+// were sent first in every protocol but those with a banner, whose parsers take
+// either order. When the parser asks for another protocol meanwhile, the rest
+// is held for that one.
+func (s *Session) replay() {
+	for _, d := range [2]Dir{ToServer, ToClient} {
+		if s.Parser != nil && s.upgrade == "" && len(s.rest[d]) > 0 {
+			s.feed(d, nil)
 		}
-		if s.closed[dir] && s.Parser != nil {
-			s.guard(func() { s.Parser.Close(dir) })
+		if n := s.lost[d]; n > 0 && s.upgrade == "" {
+			s.lost[d] = 0
+			s.Gap(d, n)
+		}
+		if s.closed[d] {
+			s.finish(d)
 		}
 	}
 }
@@ -339,8 +387,9 @@ func (s *Session) feed(d Dir, b []byte) {
 	}
 	if len(view) < s.need[d] && !s.udp {
 		if !held {
-			s.keep(d, b)
+			s.rest[d] = append(s.rest[d], b...)
 		}
+		s.bound(d)
 		return
 	}
 	var pr Progress
@@ -349,30 +398,56 @@ func (s *Session) feed(d Dir, b []byte) {
 	}
 	s.Dirty = true
 	s.Encrypted = s.Encrypted || pr.Encrypted
-	left := view[min(max(pr.Used, 0), len(view)):]
 	if s.udp {
-		left = nil
+		if pr.Stop {
+			s.stop(d)
+		}
+		return
 	}
+	used := min(max(pr.Used, 0), len(view))
 	s.need[d] = pr.Need
-	if pr.Upgrade != "" {
-		s.upgrade = pr.Upgrade
+	if pr.Upgrade != "" && !s.change(pr.Upgrade) {
+		return
 	}
 	switch {
 	case pr.Stop && s.upgrade == "":
 		s.stop(d)
-	case held:
-		s.rest[d] = s.rest[d][:copy(s.rest[d], left)]
-	case len(left) > 0:
-		s.keep(d, left)
+	case held && used > 0:
+		s.rest[d] = s.rest[d][:copy(s.rest[d], view[used:])]
+	case !held && used < len(view):
+		s.rest[d] = append(s.rest[d], view[used:]...)
 	}
-	if len(s.rest[d]) >= maxRest {
-		s.pool.Counters.RestFull++
-		s.stop(d)
-	}
+	s.bound(d)
 }
 
-func (s *Session) keep(d Dir, b []byte) {
-	s.rest[d] = append(s.rest[d], b[:max(0, min(len(b), maxRest-len(s.rest[d])))]...)
+// change notes that another protocol follows. A flow that has changed too
+// often is given up.
+func (s *Session) change(name string) bool {
+	if s.upgrades == maxUpgrades {
+		s.pool.Counters.UpgradeFull++
+		s.stop(ToServer)
+		s.stop(ToClient)
+		return false
+	}
+	s.upgrades++
+	s.upgrade = name
+	return true
+}
+
+// bound gives up on a direction of which too much is held; held for the next
+// protocol, the surplus is a gap for that one.
+func (s *Session) bound(d Dir) {
+	over := len(s.rest[d]) - maxRest
+	if over <= 0 {
+		return
+	}
+	s.pool.Counters.RestFull++
+	if s.upgrade != "" {
+		s.rest[d] = s.rest[d][:maxRest]
+		s.lost[d] += over
+		return
+	}
+	s.stop(d)
 }
 
 func (s *Session) stop(d Dir) {
@@ -380,7 +455,7 @@ func (s *Session) stop(d Dir) {
 		s.pool.Counters.ParserStops++
 	}
 	s.stopped[d] = true
-	s.rest[d], s.need[d] = s.rest[d][:0], 0
+	s.empty(d)
 }
 
 // guard runs a parser call. A panic is our bug: it costs this flow its parser,
@@ -396,7 +471,10 @@ func (s *Session) guard(call func()) (ok bool) {
 		if recover() != nil {
 			s.pool.Counters.Panics++
 			s.Parser, s.Proto, s.Index = nil, nil, -1
-			s.Failed = [2]bool{true, true}
+			s.Failed, s.lost = [2]bool{true, true}, [2]int{}
+			s.upgrade, s.late = "", 0
+			s.empty(ToServer)
+			s.empty(ToClient)
 		}
 	}()
 	call()
