@@ -35,7 +35,7 @@ const magicBytes = 512
 type File struct {
 	Dir    Dir
 	Name   []byte
-	Size   uint64 // bytes that went by, gaps excluded
+	Size   uint64 // bytes that went by, gaps included
 	Gaps   bool
 	State  FileState
 	TxID   uint64
@@ -78,7 +78,7 @@ func (f *File) Open(d Dir, name []byte, txID uint64, allHashes bool) {
 	}
 }
 
-// Append adds the next bytes; b is borrowed.
+// Append adds the next bytes; b is borrowed. After Close it does nothing.
 func (f *File) Append(b []byte) {
 	if f.State != FileOpen {
 		return
@@ -87,6 +87,9 @@ func (f *File) Append(b []byte) {
 		f.Head = append(f.Head, b[:min(n, len(b))]...)
 	}
 	f.Size += uint64(len(b))
+	if f.Gaps {
+		return // there will be no hash
+	}
 	f.h256.Write(b)
 	if f.AllHashes {
 		f.h5.Write(b)
@@ -94,10 +97,12 @@ func (f *File) Append(b []byte) {
 	}
 }
 
-// Gap notes that n bytes are missing: the file can't be whole any more.
+// Gap notes that n bytes are missing: the file can't be whole any more, and its
+// size counts them, as in Suricata. After Close it does nothing.
 func (f *File) Gap(n int) {
 	if f.State == FileOpen {
 		f.Gaps = true
+		f.Size += uint64(n)
 	}
 }
 

@@ -103,8 +103,11 @@ func (b *body) lost(t *tx, n int) {
 	b.gap = true
 	b.wire += uint64(n)
 	b.chain.broken = true
-	if b.file != nil {
-		addGap(b.file, n)
+	switch {
+	case t.multi.active && b == &t.msg[proto.ToServer].body:
+		t.multi.lost(n)
+	case b.file != nil:
+		b.file.Gap(n)
 	}
 }
 

@@ -6,12 +6,6 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 )
 
-// addGap notes n missing bytes; the size counts them, as in Suricata.
-func addGap(f *proto.File, n int) {
-	f.Gap(n)
-	f.Size += uint64(n)
-}
-
 // newFile adds a file to the transaction, using an old one's memory. It
 // returns nil when there are too many.
 func (t *tx) newFile(d proto.Dir, name []byte) *proto.File {

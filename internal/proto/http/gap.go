@@ -25,7 +25,8 @@ func (p *parser) Gap(d proto.Dir, n int) bool {
 		k := int(min(uint64(n), s.left))
 		s.left -= uint64(k)
 		s.cur.advance(d, progBody)
-		if b := &s.cur.msg[d].body; !b.noted {
+		form := d == proto.ToServer && s.cur.multi.active
+		if b := &s.cur.msg[d].body; !b.noted && !form {
 			b.noted = true
 			s.cur.openBodyFile(d)
 		}
@@ -118,5 +119,11 @@ func (p *parser) resume(d proto.Dir, s *side, line []byte) {
 		p.stop[d] = true
 		return
 	}
-	p.headBytes(d, s, line)
+	for len(line) > 0 && !p.stop[d] {
+		n, more := p.step(d, s, line)
+		if !more {
+			return
+		}
+		line = line[n:]
+	}
 }

@@ -129,6 +129,25 @@ func (m *multipart) step(t *tx, b []byte) int {
 	return len(b)
 }
 
+// lost notes that n bytes of the body are missing. What was not decided yet is
+// content; a part whose head is torn is passed over.
+func (m *multipart) lost(n int) {
+	switch m.state {
+	case partEnd:
+		return
+	case partData:
+		m.emit(m.buf)
+		if m.file != nil {
+			m.any = true
+			m.file.Gap(n)
+		}
+	default:
+		m.state = partPreamble
+	}
+	m.pos += uint64(len(m.buf))
+	m.buf, m.scan = m.buf[:0], 0
+}
+
 // content passes on the bytes before the next boundary.
 func (m *multipart) content(t *tx, b []byte) int {
 	i := m.find(b)

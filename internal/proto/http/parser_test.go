@@ -307,3 +307,40 @@ func TestKeptBodies(t *testing.T) {
 		t.Errorf("%d bytes counted after Reset", p.kept)
 	}
 }
+
+// TestGapInUpload: a hole in a form is a hole in the file that it hit, and the
+// parts behind it are found.
+func TestGapInUpload(t *testing.T) {
+	p := newParser(nil, &pool{})
+	f := form()
+	at := strings.Index(f, text) + 10
+	p.Data(proto.ToServer, []byte(f[:at]))
+	if !p.Gap(proto.ToServer, 20) {
+		t.Fatal("gave up inside a body")
+	}
+	p.Data(proto.ToServer, []byte(f[at+20:]))
+	p.Close(proto.ToServer)
+	files := p.txs[0].Files
+	if len(files) != 2 {
+		t.Fatalf("%d files, want 2", len(files))
+	}
+	if a := files[0]; !a.Gaps || a.State != proto.FileTruncated || a.Size != uint64(len(text)+len("\r\n--boundless\r\n--boun")) {
+		t.Errorf("first: gaps %v, %v, size %d", a.Gaps, a.State, a.Size)
+	}
+	if b := files[1]; b.Gaps || b.State != proto.FileClosed || string(b.Head) != "second" {
+		t.Errorf("second: gaps %v, %v, %q", b.Gaps, b.State, b.Head)
+	}
+}
+
+// TestResumeLongLine: the start line behind a hole may be longer than what is
+// copied at a time.
+func TestResumeLongLine(t *testing.T) {
+	p := newParser(nil, &pool{})
+	p.Data(proto.ToServer, []byte(get))
+	p.Gap(proto.ToServer, 10)
+	path := "/" + strings.Repeat("a", headBlock+100)
+	p.Data(proto.ToServer, []byte("torn\r\nGET "+path+" HTTP/1.1\r\nHost: a\r\n\r\n"))
+	if got := string(Path(p.txs[len(p.txs)-1])); got != path {
+		t.Errorf("path of %d bytes, want %d", len(got), len(path))
+	}
+}
