@@ -316,6 +316,9 @@ func (t *patternTable) find(s *State, d Dir) (best *pattern, wait bool) {
 			if s.decName != "" && p.refines != s.decName || best != nil && p.keep {
 				continue
 			}
+			if d != s.fresh && len(p.reply) == 0 {
+				continue // nothing new for it
+			}
 			ok, more := p.fits(s, d, b)
 			if ok && !p.keep {
 				return p, false

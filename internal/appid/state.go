@@ -29,8 +29,9 @@ type State struct {
 	kept   [2]uint8
 	size   [2]uint32 // bytes so far, or of the last datagram
 	rounds [2]uint8
-	done   bool // first bytes need no more looking at
-	fresh  Dir  // direction of the bytes that came last
+	done   bool    // first bytes need no more looking at
+	fresh  Dir     // direction of the bytes that came last
+	more   [2]bool // a pattern could fit with more bytes
 
 	repeated [2]*pattern // the patterns that repeats counts
 	repeats  [2]uint8
@@ -74,6 +75,7 @@ type Facts struct {
 // Begin starts a flow.
 func (c *Catalogue) Begin(s *State, ipProto uint8, clientPort, serverPort uint16) {
 	s.kept, s.size, s.rounds = [2]uint8{}, [2]uint32{}, [2]uint8{}
+	s.more = [2]bool{}
 	s.repeated, s.repeats = [2]*pattern{}, [2]uint8{}
 	s.pattern, s.decoder, s.refined, s.last, s.from = nil, nil, nil, nil, nil
 	s.how, s.asks, s.decName, s.kind, s.hostLen = noEvidence, 0, "", "", 0
@@ -119,6 +121,9 @@ func (c *Catalogue) look(s *State) {
 	wait := s.ipProto == packet.ProtoUDP
 	for d := range Dir(2) {
 		p, more := t.find(s, d)
+		if d == s.fresh {
+			s.more[d] = more
+		}
 		if p != nil && !p.keep {
 			s.pattern, s.done = p, true
 			return
@@ -126,7 +131,7 @@ func (c *Catalogue) look(s *State) {
 		if p != nil && s.pattern == nil {
 			s.pattern = p
 		}
-		wait = wait || more
+		wait = wait || s.more[d] || s.kept[d] == 0
 	}
 	s.done = !wait
 }
