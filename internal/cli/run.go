@@ -29,7 +29,7 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 func (a *app) run(ctx context.Context, path string) error {
-	cfg, err := config.Load(path)
+	cfg, err := loadConfig(path)
 	if err != nil {
 		return err
 	}
@@ -74,4 +74,13 @@ func (a *app) run(ctx context.Context, path string) error {
 	}
 	log.Info("stopped", "err", err)
 	return err
+}
+
+// loadConfig reads the configuration; a path that is no file gets a hint.
+func loadConfig(path string) (*config.Config, error) {
+	cfg, err := config.Load(path)
+	if st, serr := os.Stat(path); err != nil && serr == nil && !st.Mode().IsRegular() {
+		return nil, fail(err, "--config names a YAML file, such as mirrorwall.yaml")
+	}
+	return cfg, err
 }

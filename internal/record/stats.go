@@ -10,6 +10,9 @@ import (
 type Stat struct {
 	Name  string
 	Value uint64
+	// Ours: EVE's schema, which is closed, has no such counter. It is kept for
+	// the metrics and left out of stats records.
+	Ours bool
 }
 
 // Stats appends the object "stats" from counters sorted by name. Names are
@@ -19,6 +22,9 @@ func (e *Encoder) Stats(uptimeSeconds uint64, stats []Stat) {
 	b = jsonx.Uint(b, "uptime", uptimeSeconds)
 	var open []string
 	for _, s := range stats {
+		if s.Ours {
+			continue
+		}
 		path := strings.Split(s.Name, ".")
 		dirs, leaf := path[:len(path)-1], path[len(path)-1]
 		same := 0

@@ -13,6 +13,7 @@ type Counters struct {
 	Packets      uint64
 	Bytes        uint64
 	Ignored      uint64 // frames from outside Sources
+	Opaque       uint64 // datagrams of a mirror's port without a frame inside
 	Dups         uint64
 	Alerts       uint64
 	Transactions uint64 // protocol records written
@@ -54,10 +55,25 @@ func (w *Worker) Snapshot() []record.Stat {
 		{Name: "detect.alert_queue_overflow", Value: eng.AlertOverflow},
 	}
 	s = append(s, w.decodeStats()...)
-	for i, d := range w.cfg.Registry.Descriptors {
-		s = append(s, record.Stat{Name: "app_layer.flow." + d.Name, Value: w.pool.Counters.Found[i]})
-	}
+	s = append(s, w.protocolStats()...)
 	slices.SortFunc(s, func(a, b record.Stat) int { return strings.Compare(a.Name, b.Name) })
+	return s
+}
+
+// protocolStats counts flows by protocol. EVE splits those that speak over both
+// transports, and does not know LLMNR.
+func (w *Worker) protocolStats() (s []record.Stat) {
+	for i, d := range w.cfg.Registry.Descriptors {
+		st := record.Stat{Name: "app_layer.flow." + d.Name, Value: w.pool.Counters.Found[i], Ours: d.Name == "llmnr"}
+		if !d.TCP || !d.UDP || st.Ours {
+			s = append(s, st)
+			continue
+		}
+		udp := min(w.overUDP[d], st.Value)
+		s = append(s,
+			record.Stat{Name: st.Name + "_tcp", Value: st.Value - udp},
+			record.Stat{Name: st.Name + "_udp", Value: udp})
+	}
 	return s
 }
 
@@ -75,6 +91,7 @@ func (w *Worker) Losses() []Loss {
 		{"parser_hoard", "directions given up: a parser wanted too much at once", w.pool.Counters.RestFull},
 		{"parser_panic", "flows that lost their parser to a bug of ours", w.pool.Counters.Panics},
 		{"alert_overflow", "alerts beyond the limit of one packet", w.engine.Counters.AlertOverflow},
+		{"no_frame", "datagrams whose envelope holds no frame", w.C.Opaque},
 		{"source_ignored", "frames from outside the allowed sources", w.C.Ignored},
 	}
 }
@@ -123,7 +140,7 @@ func (w *Worker) decodeStats() []record.Stat {
 		{Name: "defrag.ipv6.reassembled", Value: g.Reassembled6},
 	}
 	for e := range packet.Event(packet.NumEvents) {
-		if n := d.Events[e]; n > 0 {
+		if n := d.Events[e]; n > 0 && e != packet.EventTooManyLayers { // has a place above
 			s = append(s, record.Stat{Name: "decoder.event." + e.String(), Value: n})
 		}
 	}

@@ -3,6 +3,7 @@ package sensor
 import (
 	"github.com/mirrorwall/mirrorwall/internal/appid"
 	"github.com/mirrorwall/mirrorwall/internal/flow"
+	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 )
 
@@ -17,6 +18,9 @@ func (w *Worker) identify(f *flow.Flow, c *conn) {
 	}
 	if s.Proto != c.proto {
 		c.proto = s.Proto
+		if f.Key.Proto == packet.ProtoUDP {
+			w.overUDP[s.Proto]++
+		}
 		w.cfg.Catalogue.Decoder(&c.app, s.Proto.Name)
 	}
 	if s.Proto.Identify == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -223,18 +224,19 @@ func (s *Service) writeStats(ctx context.Context) {
 
 // Sum adds up the counters of all workers, with the capture's own.
 func Sum(snaps []*Snapshot) []record.Stat {
-	total := map[string]uint64{}
+	total := map[string]record.Stat{}
+	add := func(st record.Stat) {
+		st.Value += total[st.Name].Value
+		total[st.Name] = st
+	}
 	for _, sn := range snaps {
 		for _, st := range sn.Stats {
-			total[st.Name] += st.Value
+			add(st)
 		}
-		total["capture.kernel_packets"] += sn.Capture.Frames + sn.Capture.KernelDrops
-		total["capture.kernel_drops"] += sn.Capture.KernelDrops
+		add(record.Stat{Name: "capture.kernel_packets", Value: sn.Capture.Frames + sn.Capture.KernelDrops})
+		add(record.Stat{Name: "capture.kernel_drops", Value: sn.Capture.KernelDrops})
 	}
-	out := make([]record.Stat, 0, len(total))
-	for name, v := range total {
-		out = append(out, record.Stat{Name: name, Value: v})
-	}
+	out := slices.Collect(maps.Values(total))
 	slices.SortFunc(out, func(a, b record.Stat) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }

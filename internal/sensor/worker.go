@@ -95,13 +95,14 @@ type Worker struct {
 	identity   proto.Identity
 	bits       []string
 	infos      map[*detect.Signature]*record.AlertInfo
+	overUDP    map[*proto.Descriptor]uint64 // flows by protocol, of those over UDP
 
 	C Counters
 }
 
 // NewWorker makes a worker that writes to out; obs may be nil.
 func NewWorker(cfg *Config, out Output, obs Observer) *Worker {
-	w := &Worker{cfg: cfg, out: out, obs: obs, infos: map[*detect.Signature]*record.AlertInfo{}}
+	w := &Worker{cfg: cfg, out: out, obs: obs, infos: map[*detect.Signature]*record.AlertInfo{}, overUDP: map[*proto.Descriptor]uint64{}}
 	w.dec = packet.NewDecoder(cfg.Decode)
 	w.defrag = packet.NewDefrag(cfg.Defrag)
 	if cfg.Dedup {
@@ -157,6 +158,12 @@ func (w *Worker) Frame(f *capture.Frame) {
 	w.C.Packets++
 	w.C.Bytes += uint64(len(f.Data))
 	w.lastFrame = f.Time
+	if f.Outer.Encap != packet.EncapNone && p.Mirror.Depth == 0 {
+		// Anyone can send to the port: without a frame inside there is no
+		// traffic of ours to inspect.
+		w.C.Opaque++
+		return
+	}
 	if !w.cfg.Sources.allowed(p) {
 		w.C.Ignored++
 		w.ignored.count(&p.Mirror, f.Time)
