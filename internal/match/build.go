@@ -39,20 +39,26 @@ func Build(patterns []Pattern, opts ...BuildOption) *Set {
 	for _, o := range opts {
 		o(b)
 	}
-	var long, short []literal
+	var long, triples, short []literal
 	for _, l := range distinct(patterns) {
-		if len(l.bytes) < gram {
+		switch n := len(l.bytes); {
+		case n >= gram:
+			b.grams.count(l.bytes)
+			long = append(long, l)
+		case n == gram-1:
+			triples = append(triples, l)
+		default:
 			short = append(short, l)
-			continue
 		}
-		b.grams.count(l.bytes)
-		long = append(long, l)
+	}
+	if !b.size(long, len(triples)) {
+		short, triples = append(short, triples...), nil
 	}
 	if len(short) > 0 {
 		b.set.short = newShortSet(short)
 	}
 	if len(long) > 0 {
-		b.fill(long)
+		b.fill(long, triples)
 	}
 	return b.set
 }
@@ -96,9 +102,13 @@ const (
 	oddBits = 192 // values of a blurred byte
 )
 
-// fill files the patterns of four bytes and more.
-func (b *builder) fill(long []literal) {
+// size chooses the filter's width and the stride. It reports whether so many
+// patterns of three bytes fit into the filter as well.
+func (b *builder) size(long []literal, triples int) (fit bool) {
 	s := b.set
+	if len(long) == 0 {
+		return false
+	}
 	quads := 0
 	for _, l := range long {
 		if len(l.bytes) == gram {
@@ -106,7 +116,8 @@ func (b *builder) fill(long []literal) {
 		}
 	}
 	// At 32 to 64 bits a pattern, which sets two, one false candidate in 16 to
-	// 32 even offsets is left. A pattern of four bytes sets oddBits more.
+	// 32 even offsets is left. A pattern of four bytes sets oddBits more, one
+	// of three twice as many.
 	width := bits.Len(uint(len(long))) + 5
 	if len(long) > 8000 {
 		width = min(width, hugeFilter)
@@ -114,7 +125,12 @@ func (b *builder) fill(long []literal) {
 		width = min(width, maxFilter)
 	}
 	width = max(width, minFilter)
-	for width < maxFilter && quads*oddBits > 1<<width/16 {
+	open := (quads + 2*triples) * oddBits
+	fit = open <= 1<<maxFilter/16
+	if !fit {
+		open = quads * oddBits
+	}
+	for width < maxFilter && open > 1<<width/16 {
 		width++
 	}
 	s.stride = 2
@@ -122,14 +138,22 @@ func (b *builder) fill(long []literal) {
 		s.stride = 1
 	}
 	s.filter = make([]uint64, 1<<(width-6))
+	return fit
+}
+
+// fill files the patterns of four bytes and more, and of three.
+func (b *builder) fill(long, triples []literal) {
 	for _, l := range long {
 		b.file(l)
+	}
+	for _, l := range triples {
+		b.fileTriple(b.entry(l), l.bytes)
 	}
 	b.index()
 }
 
-// file stores l's bytes and IDs and files it under one gram or two.
-func (b *builder) file(l literal) {
+// entry stores l's bytes and IDs.
+func (b *builder) entry(l literal) entry {
 	s := b.set
 	e := entry{
 		window: noWindow,
@@ -141,6 +165,13 @@ func (b *builder) file(l literal) {
 	}
 	s.strings = append(s.strings, l.bytes...)
 	s.ids = append(s.ids, l.ids...)
+	return e
+}
+
+// file stores l and files it under one gram or two.
+func (b *builder) file(l literal) {
+	s := b.set
+	e := b.entry(l)
 	if s.stride == 1 {
 		b.fileAt(e, l.bytes, b.grams.rarest(l.bytes, 1))
 		return
@@ -174,10 +205,27 @@ func (b *builder) fileAt(e entry, p []byte, at int) {
 // fileOdd files a pattern of four bytes under its last three, whatever byte
 // comes next.
 func (b *builder) fileOdd(e entry, p []byte) {
-	e.gram = blur32(binary.LittleEndian.Uint32(p) >> 8)
-	b.set.odd = append(b.set.odd, e)
+	t := blur32(binary.LittleEndian.Uint32(p) >> 8)
+	b.set.first.add(e, t, 1)
+	b.markFirst(t)
+}
+
+// fileTriple files a pattern of three bytes under the grams that begin and that
+// end with it.
+func (b *builder) fileTriple(e entry, p []byte) {
+	t := blur32(uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16)
+	b.set.first.add(e, t, 0)
+	b.markFirst(t)
+	b.set.last.add(e, t, 0)
 	for c := range 256 {
-		b.set.mark(e.gram | uint32(blur(byte(c)))<<24)
+		b.set.mark(t<<8 | uint32(blur(byte(c))))
+	}
+}
+
+// markFirst marks every gram that begins with t.
+func (b *builder) markFirst(t uint32) {
+	for c := range 256 {
+		b.set.mark(t | uint32(blur(byte(c)))<<24)
 	}
 }
 
@@ -190,17 +238,20 @@ func (s *Set) mark(g uint32) {
 // index sorts the entries into buckets, two for each.
 func (b *builder) index() {
 	s := b.set
-	slices.SortStableFunc(s.odd, func(x, y entry) int { return cmp.Compare(x.gram, y.gram) })
+	s.first.sort()
+	s.last.sort()
 	width := max(bits.Len(uint(len(s.entries)))+1, 4)
 	s.shift = uint(32 - width)
 	slices.SortStableFunc(s.entries, func(x, y entry) int {
 		return cmp.Compare(hashOf(x.gram)>>s.shift, hashOf(y.gram)>>s.shift)
 	})
-	s.heads = make([]uint32, 1<<width+1)
+	s.heads = make([]bucket, 1<<width+1)
 	for _, e := range s.entries {
-		s.heads[hashOf(e.gram)>>s.shift+1]++
+		h := hashOf(e.gram) >> s.shift
+		s.heads[h].tags |= tagOf(e.gram)
+		s.heads[h+1].first++
 	}
 	for i := 1; i < len(s.heads); i++ {
-		s.heads[i] += s.heads[i-1]
+		s.heads[i].first += s.heads[i-1].first
 	}
 }

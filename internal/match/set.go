@@ -20,14 +20,17 @@ const gram = 4
 // A pattern of four bytes has but one gram. At odd offsets it is found by its
 // last three bytes, which is one filter bit for each value of the byte behind
 // them; a set with many such patterns looks at every offset instead. Patterns
-// of one to three bytes have tables of their own.
+// of three bytes are found by all four-byte strings that begin or end with
+// them. Patterns of one and two bytes, and of three where there are too many,
+// have tables of their own.
 type Set struct {
 	filter  []uint64 // one bit a hash
 	stride  int      // 2, or 1 with many patterns of four bytes
-	heads   []uint32 // first entry of each bucket; one more at the end
+	heads   []bucket // one more at the end
 	shift   uint     // 32 - log2(buckets)
 	entries []entry  // by bucket
-	odd     []entry  // by the last three of four bytes, ascending
+	first   triples  // by the first three bytes of a gram
+	last    triples  // by the last three
 	strings []byte   // all pattern bytes; lower case where nocase
 	ids     []uint32 // grouped by pattern
 	runSpan int      // reach of the patterns filed under four equal bytes
@@ -47,6 +50,15 @@ type entry struct {
 	ids    uint32 // first in ids
 	idEnd  uint32
 }
+
+// bucket is the entries that share the high bits of their gram's hash.
+type bucket struct {
+	first uint32 // of entries
+	tags  uint32 // the tagOf each of them: most false candidates end here
+}
+
+// tagOf is one bit of 32 for a blurred gram, independent of its bucket.
+func tagOf(g uint32) uint32 { return 1 << (g * 0x85EBCA6B >> 27) }
 
 // noWindow marks a pattern of fewer than eight bytes.
 const noWindow = 1 << 14
@@ -93,10 +105,10 @@ func (s *Set) scan(b []byte, h *Hits) {
 		}
 		s.candidate(b, i, g, h)
 	}
-	// A pattern of four bytes at the very end of an odd offset has no byte
-	// behind it.
-	if len(s.odd) > 0 && len(b)&1 != 0 && len(b) >= gram {
-		s.oddCandidate(b, len(b)-3, tail24(b), h)
+	// A pattern of four bytes at the very end of an odd offset, and one of
+	// three of an even one, have no byte behind them.
+	if len(s.first.list) > 0 && len(b)&1 != 0 && len(b) >= 3 {
+		s.triple(&s.first, b, len(b)-3, tail24(b), h)
 	}
 }
 
@@ -219,11 +231,17 @@ func (s *Set) next1(b []byte, i int) int {
 
 // candidate compares the patterns filed under gram g at position i of b.
 func (s *Set) candidate(b []byte, i int, g uint32, h *Hits) {
-	if len(s.odd) > 0 {
-		s.oddCandidate(b, i, g&low24, h)
+	if t := g & low24; s.first.may(t) {
+		s.triple(&s.first, b, i, t, h)
 	}
-	bucket := hashOf(g) >> (s.shift & 31)
-	list := s.entries[s.heads[bucket]:s.heads[bucket+1]]
+	if t := g >> 8; s.last.may(t) {
+		s.triple(&s.last, b, i+1, t, h)
+	}
+	head := s.heads[hashOf(g)>>(s.shift&31):]
+	if head[0].tags&tagOf(g) == 0 {
+		return
+	}
+	list := s.entries[head[0].first:head[1].first]
 	for n := range list {
 		e := &list[n]
 		if e.gram != g {
@@ -237,23 +255,6 @@ func (s *Set) candidate(b []byte, i int, g uint32, h *Hits) {
 			}
 		}
 		s.verify(b, i-int(e.offset), e, h)
-	}
-}
-
-// oddCandidate compares the patterns of four bytes that start before i and
-// whose last three bytes are t.
-func (s *Set) oddCandidate(b []byte, i int, t uint32, h *Hits) {
-	low, high := 0, len(s.odd)
-	for low < high {
-		mid := int(uint(low+high) >> 1)
-		if s.odd[mid].gram < t {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	for ; low < len(s.odd) && s.odd[low].gram == t; low++ {
-		s.verify(b, i-1, &s.odd[low], h)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// shortSet finds the patterns of one to three bytes. Those of one byte are
+// shortSet finds patterns of one to three bytes. Those of one byte are
 // looked for one by one, the others by a bitmap of two bytes.
 type shortSet struct {
 	ones   []shortEntry
