@@ -40,7 +40,7 @@ func (w *Worker) identify(f *flow.Flow, c *conn) {
 func (w *Worker) verdict(f *flow.Flow, c *conn) {
 	v := w.cfg.Catalogue.Verdict(&c.app, &appid.Facts{
 		Handshake: f.TCP != nil && f.TCP.Established(),
-		Payload:   f.Payload, Packets: f.Pkts,
+		Payload:   f.Payload, Packets: f.Pkts, ICMPType: f.ICMP[0],
 	})
 	o := &w.ours
 	o.App, o.Hostname, o.JA4 = v.Name, v.Hostname, c.ja4
