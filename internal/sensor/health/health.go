@@ -126,6 +126,11 @@ func (s *Server) window() {
 		now.frames += sn.Capture.Frames
 		now.drops += sn.Capture.KernelDrops
 	}
+	s.account(now)
+}
+
+// account compares the totals at the end of a window with those before it.
+func (s *Server) account(now lossPoint) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lost, got := now.drops-s.last.drops, now.frames-s.last.frames
