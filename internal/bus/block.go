@@ -30,6 +30,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 var (
 	errShort   = errors.New("block is cut short")
 	errDamaged = errors.New("block is damaged")
+	errFormat  = errors.New("not a segment of this spool's format")
 )
 
 // codec packs and unpacks blocks; it belongs to one goroutine at a time.
@@ -85,6 +86,9 @@ func (c *codec) parse(b []byte) (records [][]byte, n int, err error) {
 	if size > maxBlock {
 		return nil, 0, errDamaged
 	}
+	if size == 0 {
+		return nil, 0, errDamaged // a frame is never empty: zeros of a lost write
+	}
 	n = blockHeader + int(size)
 	if len(b) < n {
 		return nil, 0, errShort
@@ -94,8 +98,11 @@ func (c *codec) parse(b []byte) (records [][]byte, n int, err error) {
 	}
 	count := binary.LittleEndian.Uint32(b[8:])
 	c.raw, err = c.dec.DecodeAll(b[blockHeader:n], c.raw[:0])
-	if err != nil || count > maxRecords {
+	if err != nil {
 		return nil, n, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if count > maxRecords {
+		return nil, n, errDamaged
 	}
 	records, err = split(c.raw, int(count))
 	return records, n, err

@@ -20,7 +20,7 @@ import (
 type Options struct {
 	SegmentBytes int64         // a segment is closed at this size; 16 MiB
 	MaxBytes     int64         // all segments together; 1 GiB
-	MaxAge       time.Duration // 0: no limit
+	MaxAge       time.Duration // looked at when a segment is closed; 0: no limit
 	// SyncEvery is how often appended blocks are forced to the disk; 1 s. A
 	// negative value syncs every block.
 	SyncEvery time.Duration
@@ -35,6 +35,8 @@ func (o Options) withDefaults() Options {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = 1 << 30
 	}
+	// Two segments at least, so that there is one to remove.
+	o.SegmentBytes = min(o.SegmentBytes, o.MaxBytes/2)
 	if o.SyncEvery == 0 {
 		o.SyncEvery = time.Second
 	}
@@ -69,16 +71,19 @@ type Batch struct {
 // Counters are a spool's totals since it was opened.
 type Counters struct {
 	Blocks, Records, Bytes uint64 // appended
-	// LostRecords were dropped unread because the spool was full or too old, or
-	// because a block was damaged, by cause.
-	LostFull, LostAge uint64 // segments
-	Damaged           uint64 // blocks skipped for a wrong checksum
-	WriteErrors       uint64 // appends that failed; their records are lost
+	// LostFull and LostAge are segments removed before every reader had
+	// acknowledged them, because the spool was full or they were too old.
+	LostFull, LostAge uint64
+	// Damaged are blocks skipped for a wrong checksum, and ends of segments given
+	// up because no block could be found in them.
+	Damaged     uint64
+	WriteErrors uint64 // appends that failed; their records are lost
 }
 
 // Bounds of what is read back.
 const (
 	maxBlock   = 64 << 20
+	maxRaw     = maxBlock - 1<<20 // zstd may add a little to what it can't pack
 	maxRecords = 1 << 20
 )
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -259,8 +260,16 @@ func FuzzBlock(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		records, n, err := c.parse(b)
-		if err == nil && n > len(b) {
-			t.Fatalf("%d bytes used of %d, %d records", n, len(b), len(records))
+		if n < 0 || n > len(b) || err == nil && n < blockHeader {
+			t.Fatalf("%d bytes used of %d, error %v", n, len(b), err)
+		}
+		if err != nil {
+			return
+		}
+		want := fmt.Sprintf("%q", records) // borrowed until the next call
+		again, _, err := c.parse(c.append(nil, slices.Clone(records)))
+		if got := fmt.Sprintf("%q", again); err != nil || got != want {
+			t.Fatalf("packed again: %s, %v, want %s", got, err, want)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,8 @@ import (
 	"strings"
 )
 
-// Reader reads a spool from its named cursor on. It belongs to one goroutine.
+// Reader reads a spool from its named cursor on. It belongs to one goroutine,
+// and a cursor to one reader at a time.
 type Reader struct {
 	s    *Spool
 	name string
@@ -53,15 +55,43 @@ func readCursor(path string) (pos Position, err error) {
 	return pos, json.Unmarshal(b, &pos)
 }
 
+// Cursors names the cursors of a spool.
+func (s *Spool) Cursors() ([]string, error) {
+	names, err := cursors(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	return names, nil
+}
+
+// Forget removes a cursor whose reader will not come back: until then nothing
+// that it has not acknowledged goes but by the spool's bounds, counted as lost.
+func (s *Spool) Forget(name string) error {
+	if err := os.Remove(cursorPath(s.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("spool: cursor %s: %w", name, err)
+	}
+	return nil
+}
+
+func cursors(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".cursor"); ok {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}
+
 // lowestCursor is the least acknowledged position of all readers; readers is
 // false when there are none or one cannot be read.
 func lowestCursor(dir string) (low Position, readers bool) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.cursor"))
+	names, err := cursors(dir)
 	if err != nil {
 		return low, false
 	}
 	for _, n := range names {
-		pos, err := readCursor(n)
+		pos, err := readCursor(cursorPath(dir, n))
 		if err != nil {
 			return Position{}, false
 		}
@@ -70,6 +100,18 @@ func lowestCursor(dir string) (low Position, readers bool) {
 		}
 	}
 	return low, readers
+}
+
+// highestCursor is the greatest acknowledged position; a cursor that can't be
+// read is its reader's affair.
+func highestCursor(dir string) (high Position, err error) {
+	names, err := cursors(dir)
+	for _, n := range names {
+		if pos, err := readCursor(cursorPath(dir, n)); err == nil && high.Before(pos) {
+			high = pos
+		}
+	}
+	return high, err
 }
 
 // Next returns the next block, waiting for one. It returns ctx's error, or
@@ -112,6 +154,9 @@ func (r *Reader) read() (Batch, bool, error) {
 		if !finished {
 			return Batch{}, false, nil
 		}
+		if st, err := r.f.Stat(); err != nil || st.Size() > r.pos.Offset {
+			r.damaged() // a length that can't be believed hides what follows
+		}
 		err = r.f.Close()
 		r.f, r.pos = nil, Position{Segment: r.pos.Segment + 1}
 		if err != nil {
@@ -137,6 +182,15 @@ func (r *Reader) openNext() (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("spool: %w", err)
 		}
+		if !isSegment(f) {
+			// An open segment that lacks its magic is being made.
+			err := f.Close()
+			if last := g.id == segments[len(segments)-1].id; last || err != nil {
+				return false, err
+			}
+			r.damaged()
+			continue
+		}
 		if g.id > r.pos.Segment || r.pos.Offset < int64(len(segmentMagic)) {
 			r.pos = Position{g.id, int64(len(segmentMagic))}
 		}
@@ -144,6 +198,12 @@ func (r *Reader) openNext() (bool, error) {
 		return true, nil
 	}
 	return false, nil
+}
+
+func isSegment(f *os.File) bool {
+	var head [len(segmentMagic)]byte
+	_, err := f.ReadAt(head[:], 0)
+	return err == nil && string(head[:]) == segmentMagic
 }
 
 // finished reports whether a later segment exists, so that this one can't grow.
@@ -154,15 +214,15 @@ func (r *Reader) finished() bool {
 }
 
 // block reads the block at the position; damaged ones are skipped and counted.
+// None is there when its length can't be believed: the segment's end counts it.
 func (r *Reader) block() (Batch, bool, error) {
 	for {
-		head := make([]byte, blockHeader)
-		if n, _ := r.f.ReadAt(head, r.pos.Offset); n < blockHeader {
+		var head [blockHeader]byte
+		if n, _ := r.f.ReadAt(head[:], r.pos.Offset); n < blockHeader {
 			return Batch{}, false, nil
 		}
-		size := int64(blockHeader) + int64(le32(head))
-		if size > maxBlock {
-			r.damaged()
+		size := int64(blockHeader) + int64(binary.LittleEndian.Uint32(head[:]))
+		if size > blockHeader+maxBlock {
 			return Batch{}, false, nil
 		}
 		if int64(cap(r.buf)) < size {
@@ -186,10 +246,6 @@ func (r *Reader) damaged() {
 	r.s.mu.Lock()
 	r.s.stats.Damaged++
 	r.s.mu.Unlock()
-}
-
-func le32(b []byte) uint32 {
-	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
 }
 
 // Ack says that everything before end is done. The cursor is on the disk when

@@ -1,6 +1,8 @@
 package bus
 
 import (
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -63,26 +65,48 @@ func (s *Spool) load() error {
 		return err
 	}
 	s.segments = segments
-	if len(segments) == 0 {
-		return s.newSegmentLocked(1)
+	high, err := highestCursor(s.dir)
+	if err != nil {
+		return err
 	}
-	last := &s.segments[len(s.segments)-1]
+	if len(segments) == 0 {
+		return s.newSegmentLocked(high.Segment + 1)
+	}
+	last := s.lastLocked()
 	f, err := os.OpenFile(s.path(last.id), os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	if last.size, err = s.repair(f); err != nil {
+	size, err := s.repair(f)
+	if err != nil && !errors.Is(err, errFormat) {
 		return errors.Join(err, f.Close())
 	}
-	s.f = f
-	return nil
+	if err == nil {
+		last.size = size
+	}
+	if err == nil && !(Position{last.id, size}).Before(high) {
+		s.f = f
+		return nil
+	}
+	// Nothing can be appended where a reader would not look: behind a cursor
+	// that outlived its blocks in a loss of power, or in a file of another
+	// format.
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return s.newSegmentLocked(max(last.id, high.Segment) + 1)
 }
 
-// repair finds the end of the last whole block and cuts the rest off.
+// repair finds the end of the last whole block and cuts the rest off. A file of
+// another format is left alone: errFormat.
 func (s *Spool) repair(f *os.File) (int64, error) {
 	data, err := os.ReadFile(f.Name())
 	if err != nil {
 		return 0, err
+	}
+	if !strings.HasPrefix(segmentMagic, string(data[:min(len(data), len(segmentMagic))])) {
+		s.stats.Damaged++
+		return 0, errFormat
 	}
 	if len(data) < len(segmentMagic) {
 		if _, err := f.WriteAt([]byte(segmentMagic), 0); err != nil {
@@ -100,6 +124,9 @@ func (s *Spool) repair(f *os.File) (int64, error) {
 			s.stats.Damaged++
 		}
 		end += int64(n)
+	}
+	if end < int64(len(data)) {
+		s.stats.Damaged++
 	}
 	if err := f.Truncate(end); err != nil {
 		return 0, err
@@ -132,7 +159,7 @@ func listSegments(dir string) ([]segment, error) {
 		}
 		out = append(out, segment{id: id, size: info.Size(), born: info.ModTime()})
 	}
-	slices.SortFunc(out, func(a, b segment) int { return int(int64(a.id) - int64(b.id)) })
+	slices.SortFunc(out, func(a, b segment) int { return cmp.Compare(a.id, b.id) })
 	return out, nil
 }
 
@@ -167,8 +194,16 @@ func (s *Spool) Append(records ...[]byte) error {
 	if s.closed {
 		return ErrClosed
 	}
+	if err := checkSize(records); err != nil {
+		s.stats.WriteErrors++
+		return fmt.Errorf("spool: %w", err)
+	}
 	s.buf = s.c.append(s.buf[:0], records)
-	if err := s.writeLocked(s.buf); err != nil {
+	err := s.writeLocked(s.buf)
+	if err != nil && s.trimLocked() {
+		err = s.writeLocked(s.buf) // a full disk has room again
+	}
+	if err != nil {
 		s.stats.WriteErrors++
 		return fmt.Errorf("spool: %w", err)
 	}
@@ -187,20 +222,29 @@ func (s *Spool) writeLocked(block []byte) error {
 		}
 	}
 	last := s.lastLocked()
-	n, err := s.f.Write(block)
-	if err != nil {
-		if n > 0 {
-			// Part of a block would hide all that follows it.
-			err = errors.Join(err, s.f.Truncate(last.size))
-		}
-		_, serr := s.f.Seek(last.size, 0)
-		return errors.Join(err, serr)
+	_, err := s.f.Write(block)
+	if err == nil && s.opt.SyncEvery < 0 {
+		err = s.f.Sync()
 	}
-	last.size += int64(n)
-	s.dirty = true
-	if s.opt.SyncEvery < 0 {
-		s.dirty = false
-		return s.f.Sync()
+	if err != nil {
+		// Part of a block would hide all that follows it.
+		terr := s.f.Truncate(last.size)
+		_, serr := s.f.Seek(last.size, 0)
+		return errors.Join(err, terr, serr)
+	}
+	last.size += int64(len(block))
+	s.dirty = s.opt.SyncEvery > 0
+	return nil
+}
+
+// checkSize refuses what could be written but not be read back.
+func checkSize(records [][]byte) error {
+	total := 0
+	for _, r := range records {
+		total += len(r) + binary.MaxVarintLen32
+	}
+	if total > maxRaw || len(records) > maxRecords {
+		return fmt.Errorf("want at most %d bytes and %d records at once, got %d and %d", maxRaw, maxRecords, total, len(records))
 	}
 	return nil
 }
@@ -218,14 +262,17 @@ func (s *Spool) rollLocked() error {
 		return err
 	}
 	s.trimLocked()
-	return old.Close()
+	// Everything in it is on the disk; its end can't fail what is yet to come.
+	_ = old.Close()
+	return nil
 }
 
 // trimLocked removes the oldest segments: those that every cursor has passed,
-// and those beyond the bounds, whose unread records are lost.
-func (s *Spool) trimLocked() {
+// and those beyond the bounds, whose unread records are lost. It leaves room for
+// the open segment to fill, and reports whether anything was removed.
+func (s *Spool) trimLocked() (removed bool) {
 	low, readers := lowestCursor(s.dir)
-	var total int64
+	total := max(0, s.opt.SegmentBytes-s.lastLocked().size)
 	for _, g := range s.segments {
 		total += g.size
 	}
@@ -236,11 +283,12 @@ func (s *Spool) trimLocked() {
 		full := total > s.opt.MaxBytes
 		old := s.opt.MaxAge > 0 && now.Sub(g.born) > s.opt.MaxAge
 		if !read && !full && !old {
-			return
+			break
 		}
-		if os.Remove(s.path(g.id)) != nil {
-			return
+		if err := os.Remove(s.path(g.id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
+		removed = true
 		switch {
 		case read:
 		case full:
@@ -251,6 +299,7 @@ func (s *Spool) trimLocked() {
 		total -= g.size
 		s.segments = s.segments[1:]
 	}
+	return removed
 }
 
 func (s *Spool) syncLoop() {
