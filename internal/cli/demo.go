@@ -28,6 +28,7 @@ type demoFlags struct {
 	seed    uint64
 	keep    string
 	noColor bool
+	once    bool
 	speed   float64
 }
 
@@ -48,6 +49,7 @@ func (a *app) demoCommand() *cobra.Command {
 	fl.Uint64Var(&f.seed, "seed", 1, "seed of the traffic: the same seed plays the same frames")
 	fl.StringVar(&f.keep, "keep", "", "work in `folder` and keep it: configuration, eve.json, log")
 	fl.BoolVar(&f.noColor, "no-color", false, "draw without colours")
+	fl.BoolVar(&f.once, "once", false, "end as soon as every attack has been played")
 	fl.Float64Var(&f.speed, "speed", 1, "play so many times faster")
 	if err := fl.MarkHidden("speed"); err != nil {
 		panic("BUG: " + err.Error())
@@ -69,7 +71,7 @@ func (a *app) demo(ctx context.Context, f *demoFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, clean()) }()
 	d := &demoRun{app: a, f: f, dir: dir, ledger: demo.NewLedger()}
-	d.player = &demo.Player{Seed: f.seed, Speed: f.speed, Ledger: d.ledger}
+	d.player = &demo.Player{Seed: f.seed, Speed: f.speed, Ledger: d.ledger, Once: f.once}
 	show := d.newShow(a.out)
 	d.board = demo.NewBoard(d.ledger, show.listener())
 	if err := d.open(); err != nil {

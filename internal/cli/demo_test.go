@@ -22,7 +22,7 @@ func TestDemo(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	var out, errw bytes.Buffer
 	start := time.Now()
-	code := Main([]string{"demo", "--for", "6500ms", "--speed", "20"}, strings.NewReader(""), &out, &errw)
+	code := Main([]string{"demo", "--for", "1m", "--once", "--speed", "30"}, strings.NewReader(""), &out, &errw)
 	text := out.String()
 	if code != exitDone || errw.Len() > 0 {
 		t.Errorf("status %d, %s", code, errw.String())

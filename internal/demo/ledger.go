@@ -64,7 +64,7 @@ func (l *Ledger) Note(f *traffic.Frame) {
 	if s == nil {
 		return
 	}
-	if s.Begun == s.Done {
+	if s.Begun <= s.Done {
 		s.Begun++
 	}
 	if ok {
@@ -109,6 +109,18 @@ func (l *Ledger) Scenarios() []Scenario {
 	}
 	slices.SortFunc(out, func(a, b Scenario) int { return cmp.Compare(a.Order, b.Order) })
 	return out
+}
+
+// Whole reports whether every attack was played to its end.
+func (l *Ledger) Whole() bool { return whole(l.Scenarios()) }
+
+func whole(scenarios []Scenario) bool {
+	for _, s := range scenarios {
+		if s.Attack && s.Done == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 const ethernetLen = 14

@@ -15,6 +15,7 @@ type Player struct {
 	Seed   uint64
 	Speed  float64 // 1: real time
 	Ledger *Ledger
+	Once   bool // end when every attack was played to its end
 
 	sent atomic.Uint64
 }
@@ -22,14 +23,17 @@ type Player struct {
 // Sent is the number of datagrams sent so far.
 func (p *Player) Sent() uint64 { return p.sent.Load() }
 
-// Run plays to the sensor at to until ctx ends, which is no error.
+// maxLag is what a sensor's default socket buffer takes in one burst.
+const maxLag = 20 * time.Millisecond
+
+// Run plays to the sensor at to until ctx ends, which is no error, or all is played.
 func (p *Player) Run(ctx context.Context, to netip.AddrPort) error {
 	vnis := map[netip.Addr]uint32{}
 	for _, h := range traffic.Fleet() {
 		vnis[h.Addr] = h.VNI
 	}
 	s := replay.NewSender(to)
-	pace := replay.Pacer{Speed: p.Speed}
+	pace := replay.Pacer{Speed: p.Speed, MaxLag: maxLag}
 	var err error
 	for f := range traffic.Mix(p.Seed, time.Now()) {
 		if pace.Wait(ctx, f.Time) != nil {
@@ -40,6 +44,9 @@ func (p *Player) Run(ctx context.Context, to netip.AddrPort) error {
 			break
 		}
 		p.sent.Store(s.C.Frames)
+		if p.Once && f.Last && p.Ledger.Whole() {
+			break
+		}
 	}
 	if closeErr := s.Close(); err == nil {
 		err = closeErr

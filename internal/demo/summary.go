@@ -34,14 +34,7 @@ type Outcome struct {
 }
 
 // Whole reports whether every attack was played to its end.
-func (o *Outcome) Whole() bool {
-	for _, s := range o.Scenarios {
-		if s.Attack && s.Done == 0 {
-			return false
-		}
-	}
-	return true
-}
+func (o *Outcome) Whole() bool { return whole(o.Scenarios) }
 
 // Broken lists the promises that were not kept. Attacks that were not played
 // to their end promise nothing; the number of applications is promised for a

@@ -12,6 +12,9 @@ type Pacer struct {
 	Speed float64
 	// Rate is frames a second, whatever the capture's clock says; 0: none.
 	Rate float64
+	// MaxLag bounds how far behind the pace may fall before the clock waits for
+	// the sender, so that a stall is not made up for in one burst; 0: never.
+	MaxLag time.Duration
 
 	began time.Time
 	last  int64 // the greatest capture time so far
@@ -28,8 +31,11 @@ func (p *Pacer) Wait(ctx context.Context, t int64) error {
 	if p.began.IsZero() {
 		p.began, p.last = time.Now(), t
 	}
-	due := p.next(t)
-	if wait := time.Until(p.began.Add(due)); wait > slack {
+	wait := time.Until(p.began.Add(p.next(t)))
+	if late := -wait - p.MaxLag; p.MaxLag > 0 && late > 0 {
+		p.began = p.began.Add(late)
+	}
+	if wait > slack {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {

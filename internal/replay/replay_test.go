@@ -196,6 +196,18 @@ func TestPacer(t *testing.T) {
 			t.Errorf("due after %v", got)
 		}
 	})
+	t.Run("after a stall", func(t *testing.T) {
+		const lag = 20 * time.Millisecond
+		p := Pacer{MaxLag: lag, began: time.Now().Add(-time.Hour)}
+		for i := range 3 {
+			if err := p.Wait(context.Background(), int64(i)*int64(lag)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if late := time.Since(p.began) - 2*lag; late < 0 || late > 20*lag {
+			t.Errorf("%v behind after a stall of an hour", late)
+		}
+	})
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
