@@ -91,7 +91,7 @@ func (w *Worker) Losses() []Loss {
 		{"parser_hoard", "directions given up: a parser wanted too much at once", w.pool.Counters.RestFull},
 		{"parser_panic", "flows that lost their parser to a bug of ours", w.pool.Counters.Panics},
 		{"alert_overflow", "alerts beyond the limit of one packet", w.engine.Counters.AlertOverflow},
-		{"no_frame", "datagrams whose envelope holds no frame", w.C.Opaque},
+		{"no_frame", "datagrams without a frame in their envelope", w.C.Opaque},
 		{"source_ignored", "frames from outside the allowed sources", w.C.Ignored},
 	}
 }

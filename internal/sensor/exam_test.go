@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/mirrorwall/mirrorwall/internal/appid"
 	"github.com/mirrorwall/mirrorwall/internal/capture/pcapfile"
 	"github.com/mirrorwall/mirrorwall/internal/record/recordtest"
 	"github.com/mirrorwall/mirrorwall/internal/sensor"
@@ -37,9 +38,10 @@ func TestExamLines(t *testing.T) {
 		t.Fatalf("no captures in %s: %v", exam, err)
 	}
 	rules := examRules(t, exam)
+	apps := bundled(t).Catalogue
 	lines := 0
 	for _, path := range files {
-		eve := inspectExam(t, path, rules[filepath.Base(path)])
+		eve := inspectExam(t, path, rules[filepath.Base(path)], apps)
 		before := t.Failed()
 		lines += s.CheckLines(t, eve)
 		if t.Failed() && !before {
@@ -75,10 +77,10 @@ func examRules(t *testing.T, exam string) map[string][]byte {
 	return out
 }
 
-func inspectExam(t *testing.T, path string, rules []byte) []byte {
+func inspectExam(t *testing.T, path string, rules []byte, apps *appid.Catalogue) []byte {
 	t.Helper()
 	cfg := config(t, rules, "outputs.anomaly.decode=true", "outputs.anomaly.stream=true", "file.all-hashes=true")
-	cfg.FlowInterval = 10e9
+	cfg.Catalogue, cfg.FlowInterval = apps, 10e9
 	var out bytes.Buffer
 	w := sensor.NewWorker(cfg, &out, nil)
 	src, err := pcapfile.Open(path, pcapfile.Options{})

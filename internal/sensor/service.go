@@ -260,7 +260,7 @@ func (s *Service) Loss() []Loss {
 	return append([]Loss{
 		{"kernel_drop", "datagrams dropped by the kernel: the socket's buffer was full", kernel},
 		{"truncated", "frames longer than the receive buffer", cut},
-		{"malformed", "datagrams that carry no frame", malformed},
+		{"malformed", "datagrams too short for an envelope", malformed},
 	}, out...)
 }
 
