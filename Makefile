@@ -6,7 +6,7 @@ export CGO_ENABLED ?= 0
 .PHONY: help build run test check race fuzz exam bench bench-peer golden e2e clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## build bin/mirrorwall, one static binary
 	go build -trimpath -o $(BIN) ./cmd/mirrorwall
@@ -39,7 +39,7 @@ bench-peer: build ## side by side with the peer (downloads it into .cache/peer)
 	$(EXAM)/exam.py bench --bin $(BIN) --vxlan --suricata $(CURDIR)/.cache/peer/suricata $(BENCHFLAGS)
 
 golden: ## write the golden files anew; read the diff before you commit
-	go test ./internal/... -update
+	go test $$(grep -rlE --include='*_test.go' 'flag.Bool\("update"' cmd internal rules | xargs -n1 dirname | sort -u | sed 's|^|./|') -update
 
 e2e: build ## end to end over network namespaces (needs root)
 	go test -count=1 -run 'E2E|Netns' -v ./internal/... ./cmd/...

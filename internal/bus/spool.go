@@ -28,6 +28,7 @@ type Spool struct {
 	buf      []byte
 	dirty    bool
 	closed   bool
+	failing  bool // the last Append failed
 	stats    Counters
 	wake     chan struct{} // closed and replaced at each append
 	stop     chan struct{}
@@ -203,6 +204,7 @@ func (s *Spool) Append(records ...[]byte) error {
 	if err != nil && s.trimLocked() {
 		err = s.writeLocked(s.buf) // a full disk has room again
 	}
+	s.failing = err != nil
 	if err != nil {
 		s.stats.WriteErrors++
 		return fmt.Errorf("spool: %w", err)
@@ -336,6 +338,13 @@ func (s *Spool) End() Position {
 	defer s.mu.Unlock()
 	l := s.lastLocked()
 	return Position{l.id, l.size}
+}
+
+// Failing reports whether the last Append failed.
+func (s *Spool) Failing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failing
 }
 
 // Lowest is the least position that all readers have acknowledged; readers is

@@ -94,8 +94,15 @@ func diagnose(ctx context.Context, cfg *config.Config) []finding {
 	}
 	var frames uint64
 	for i := range st.Listeners {
-		found = append(found, listenerFindings(&st.Listeners[i])...)
 		frames += st.Listeners[i].Frames
+	}
+	for i := range st.Listeners {
+		l := &st.Listeners[i]
+		if frames > 0 && l.Frames+l.Malformed == 0 {
+			found = append(found, finding{OK: true, What: fmt.Sprintf("%s/udp: nothing has arrived here; it comes by another address", l.Address)})
+			continue
+		}
+		found = append(found, listenerFindings(l)...)
 	}
 	if frames == 0 {
 		return append(found, kernelFindings("/proc/net/snmp")...)
@@ -232,8 +239,8 @@ func kernelFindings(path string) []finding {
 		if name != "NoPorts" || i >= len(values) || values[i] == "0" {
 			continue
 		}
-		return []finding{{What: "the kernel got " + values[i] + " UDP datagrams for ports that nobody listens on",
-			Do: "is the mirror sent to another port than sensor: listen: says? (tcpdump -ni any udp shows it)"}}
+		return []finding{{OK: true, What: "since it was booted, this machine got " + values[i] + " UDP datagrams for ports that nobody listens on",
+			Do: "if that number grows, the mirror may be sent to another port than sensor: listen: says (tcpdump -ni any udp)"}}
 	}
 	return nil
 }

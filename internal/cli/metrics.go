@@ -37,6 +37,9 @@ func (s *service) collectors() []prometheus.Collector {
 
 // checks are the conditions of readiness that the outputs add.
 func (s *service) checks() []health.Check {
-	n := s.spool.Counters()
-	return []health.Check{{Name: "spool", OK: n.WriteErrors == 0, Text: "records are kept until delivered"}}
+	c := health.Check{Name: "spool", OK: !s.spool.Failing(), Text: "records are kept until delivered"}
+	if !c.OK {
+		c.Text = "the last records could not be kept: is the disk of state: full?"
+	}
+	return []health.Check{c}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mirrorwall/mirrorwall/apps"
 	"github.com/mirrorwall/mirrorwall/internal/detect"
+	"github.com/mirrorwall/mirrorwall/internal/record"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 	"github.com/mirrorwall/mirrorwall/internal/sensor"
 	"github.com/mirrorwall/mirrorwall/rules"
@@ -269,7 +270,7 @@ func (a *app) rulesList() *cobra.Command {
 			table(a.out, func(tw *tabwriter.Writer) {
 				fmt.Fprintln(tw, "SID\tREV\tSEVERITY\tCLASS\tNAME")
 				for _, s := range rs.Signatures() {
-					fmt.Fprintf(tw, "%d\t%d\t%s\t%s\t%s\n", s.SID, s.Rev, severityName(s.Priority), cmp.Or(s.Classtype, "-"), printable(s.Msg))
+					fmt.Fprintf(tw, "%d\t%d\t%s\t%s\t%s\n", s.SID, s.Rev, severityOf(s), cmp.Or(s.Classtype, "-"), printable(s.Msg))
 				}
 			})
 			return nil
@@ -297,7 +298,7 @@ func (a *app) listJSON(rs *detect.Ruleset) error {
 			Metadata map[string][]string `json:"metadata,omitempty"`
 			File     string              `json:"file"`
 			Line     int                 `json:"line"`
-		}{s.SID, s.GID, s.Rev, severityName(s.Priority), s.Classtype, s.Msg, meta, s.Rule.Pos.File, s.Rule.Pos.Line}); err != nil {
+		}{s.SID, s.GID, s.Rev, severityOf(s), s.Classtype, s.Msg, meta, s.Rule.Pos.File, s.Rule.Pos.Line}); err != nil {
 			return err
 		}
 	}
@@ -335,6 +336,17 @@ func (a *app) rulesExplain() *cobra.Command {
 	}
 	f.add(c, true)
 	return c
+}
+
+// severityOf is a signature's severity in PAN-OS's words.
+func severityOf(s *detect.Signature) string {
+	name := ""
+	for _, kv := range s.Metadata {
+		if kv[0] == "signature_severity" {
+			name = kv[1]
+		}
+	}
+	return record.SeverityOf(s.Priority, name).String()
 }
 
 // catalogue is the embedded application catalogue.

@@ -79,10 +79,22 @@ func (s *service) open(a *app, name string, obs sensor.Observer) error {
 		return err
 	}
 	s.responder = respond.New(s.spool, s.dead, lists, respond.Options{})
+	s.responder.OnOutcome = s.logOutcome
 	if s.cfg.Health.Address != "" {
 		s.health, err = health.Listen(s.cfg.Health.Address, s.sensor, s.checks, s.collectors()...)
 	}
 	return err
+}
+
+// logOutcome logs failed deliveries: the first attempt of each, and its end.
+func (s *service) logOutcome(o respond.Outcome) {
+	d := o.Delivery
+	switch {
+	case o.Dead:
+		s.log.Error("delivery given up, kept as a dead letter", "match_list", d.MatchList, "id", d.ID, "attempts", d.Attempt, "err", o.Err)
+	case o.Err != nil && d.Attempt == 1:
+		s.log.Warn("delivery failed, trying again", "match_list", d.MatchList, "id", d.ID, "err", o.Err)
+	}
 }
 
 func (s *service) openSensorConfig(a *app) error {
@@ -224,7 +236,11 @@ func (t *tee) Write(lines []byte) (int, error) {
 	}
 	if len(t.s.cfg.Respond) > 0 {
 		records := bytes.Split(bytes.TrimSuffix(lines, []byte("\n")), []byte("\n"))
-		errs = append(errs, t.s.spool.Append(records...))
+		was := t.s.spool.Failing()
+		if err := t.s.spool.Append(records...); err != nil && !was {
+			// The first of a row; the counters tell the rest.
+			errs = append(errs, err)
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		t.s.log.Error("records lost", "err", err)

@@ -39,7 +39,7 @@ type appRow struct {
 
 type threatRow struct {
 	sid      uint32
-	severity int
+	severity record.Severity
 	name     string
 	count    uint64
 	src, dst packet.Addr
@@ -59,7 +59,7 @@ var _ sensor.Observer = (*summary)(nil)
 func (s *summary) Alert(c *record.Common, a *record.AlertInfo, _ *flow.Flow) {
 	t := s.threats[a.SID]
 	if t == nil {
-		t = &threatRow{sid: a.SID, severity: a.Severity, name: a.Signature, src: c.Src, dst: c.Dst, port: c.DstPort}
+		t = &threatRow{sid: a.SID, severity: a.SeverityName(), name: a.Signature, src: c.Src, dst: c.Dst, port: c.DstPort}
 		s.threats[a.SID] = t
 	}
 	t.count++
@@ -137,7 +137,7 @@ func (s *summary) printHosts(w io.Writer) {
 
 func (s *summary) printThreats(w io.Writer) {
 	rows := slices.SortedFunc(maps.Values(s.threats), func(a, b *threatRow) int {
-		return cmp.Or(cmp.Compare(a.severity, b.severity), cmp.Compare(b.count, a.count), cmp.Compare(a.sid, b.sid))
+		return cmp.Or(cmp.Compare(b.severity, a.severity), cmp.Compare(b.count, a.count), cmp.Compare(a.sid, b.sid))
 	})
 	if len(rows) == 0 {
 		fmt.Fprint(w, "\nThreats: none\n")
@@ -147,7 +147,7 @@ func (s *summary) printThreats(w io.Writer) {
 	table(w, func(tw *tabwriter.Writer) {
 		fmt.Fprintln(tw, "  SEVERITY\tCOUNT\tSID\tNAME\tFIRST SEEN")
 		for _, r := range rows[:min(topRows, len(rows))] {
-			fmt.Fprintf(tw, "  %s\t%d\t%d\t%s\t%s > %s:%d\n", severityName(r.severity), r.count, r.sid,
+			fmt.Fprintf(tw, "  %s\t%d\t%d\t%s\t%s > %s:%d\n", r.severity, r.count, r.sid,
 				printable(r.name), r.src.Netip(), r.dst.Netip(), r.port)
 		}
 	})
@@ -173,19 +173,6 @@ func more(w io.Writer, n int) {
 	if n > topRows {
 		fmt.Fprintf(w, "  and %d more\n", n-topRows)
 	}
-}
-
-// severityName is PAN-OS's word for a rule priority.
-func severityName(priority int) string {
-	switch priority {
-	case 1:
-		return "high"
-	case 2:
-		return "medium"
-	case 3:
-		return "low"
-	}
-	return "informational"
 }
 
 // printable replaces control bytes, so that a rule's text cannot drive the

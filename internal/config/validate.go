@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 
+	"github.com/mirrorwall/mirrorwall/internal/record"
 	"github.com/mirrorwall/mirrorwall/internal/record/filter"
 )
 
@@ -67,6 +70,9 @@ func (c *Config) validateRespond() (errs []error) {
 			errs = append(errs, fmt.Errorf("line %d: respond: want a name of its own, got %q", r.line, r.Name))
 		}
 		names[r.Name] = true
+		if logs := record.Logs(); r.Log != "" && !slices.Contains(logs, r.Log) {
+			errs = append(errs, fmt.Errorf("line %d: respond: %s: log: want one of %s, got %q", r.line, r.Name, strings.Join(logs, ", "), r.Log))
+		}
 		if _, err := filter.Parse(r.Filter); err != nil {
 			text := err.Error()
 			var fe *filter.Error

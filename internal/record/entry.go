@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -169,6 +170,18 @@ func LogOf(event string) string {
 		}
 	}
 	return ""
+}
+
+// Logs lists the log types that records of traffic come in, sorted.
+func Logs() []string {
+	var out []string
+	for _, k := range Kinds() {
+		if k.EVE != "" && !slices.Contains(out, k.Log) {
+			out = append(out, k.Log)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (e *Entry) protocols(w *wire) {

@@ -19,6 +19,17 @@ type AlertInfo struct {
 	Metadata      []MetadataValue
 }
 
+// SeverityName is the signature's severity on PAN-OS's scale.
+func (a *AlertInfo) SeverityName() Severity {
+	name := ""
+	for _, m := range a.Metadata {
+		if m.Name == "signature_severity" && len(m.Values) > 0 {
+			name = m.Values[0]
+		}
+	}
+	return SeverityOf(a.Severity, name)
+}
+
 // MetadataValue is one name of a signature's metadata with all its values.
 type MetadataValue struct {
 	Name   string

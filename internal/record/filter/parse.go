@@ -158,7 +158,7 @@ func (p *parser) comparison() (node, error) {
 	}
 	f := p.fields[strings.ToLower(name.text)]
 	if f == nil {
-		hint := "fields are listed in docs/fields.md"
+		hint := "fields are listed in docs/filter.md"
 		if near := rule.Nearest(name.text, slices.Collect(maps.Keys(p.fields))); near != "" {
 			hint = "did you mean " + near + "?"
 		}
