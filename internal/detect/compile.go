@@ -241,7 +241,7 @@ func (rs *Ruleset) groupPacket(s *Signature, pkt *[numClasses][2]payloadBuilder,
 			case cl == classTCP && !s.onPacket:
 				// Packets that joined no stream are put to the stream's rules.
 			case s.fast.buf != nil:
-				pkt[cl][d].add(&s.fast, s.id)
+				pkt[cl][d].add(s)
 			default:
 				rs.plain[cl][d].add(s)
 			}
@@ -250,7 +250,7 @@ func (rs *Ruleset) groupPacket(s *Signature, pkt *[numClasses][2]payloadBuilder,
 			continue
 		}
 		if s.fast.buf != nil {
-			str[d].add(&s.fast, s.id)
+			str[d].add(s)
 		} else {
 			rs.plainStream[d] = append(rs.plainStream[d], s.id)
 		}

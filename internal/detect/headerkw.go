@@ -108,6 +108,9 @@ func parseHeaderNumber(get func(p *packet.Packet) (uint64, bool)) func(*builder,
 			// means a payload of another size, not none.
 			b.packetTest((*ctx).hasPayload)
 		}
+		if opt.Name == "dsize" && !t.not && t.high <= smallBytes {
+			b.s.smallOnly = true
+		}
 		b.packetTest(func(c *ctx) bool {
 			n, ok := get(c.p)
 			return ok && t.holds(n)

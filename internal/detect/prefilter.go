@@ -24,32 +24,43 @@ type litGroup struct {
 // at its start only.
 const headBytes = 128
 
+// smallBytes is the largest dsize of a rule whose pattern is looked for in small
+// packets only.
+const smallBytes = 256
+
 // payloadGroup is the prefilter of payload bytes: the patterns with a depth are
-// looked for near the start, the others everywhere.
-type payloadGroup struct{ head, all *litGroup }
+// looked for near the start, those of rules for small packets in these, the
+// others everywhere.
+type payloadGroup struct{ head, small, all *litGroup }
 
 // payloadBuilder collects the patterns of a payloadGroup.
-type payloadBuilder struct{ head, all litBuilder }
+type payloadBuilder struct{ head, small, all litBuilder }
 
-func (pb *payloadBuilder) add(f *fastPattern, id uint32) {
-	if f.limit > 0 && f.limit <= headBytes {
-		pb.head.add(f, id)
-		return
+func (pb *payloadBuilder) add(s *Signature) {
+	switch f := &s.fast; {
+	case s.smallOnly:
+		pb.small.add(f, s.id)
+	case f.limit > 0 && f.limit <= headBytes:
+		pb.head.add(f, s.id)
+	default:
+		pb.all.add(f, s.id)
 	}
-	pb.all.add(f, id)
 }
 
 func (pb *payloadBuilder) build() payloadGroup {
-	return payloadGroup{pb.head.build(), pb.all.build()}
+	return payloadGroup{pb.head.build(), pb.small.build(), pb.all.build()}
 }
 
-func (g *payloadGroup) empty() bool { return g.head == nil && g.all == nil }
+func (g *payloadGroup) empty() bool { return g.head == nil && g.small == nil && g.all == nil }
 
 // scan adds the rules whose fast pattern is in b to dst. fresh is where bytes
 // start that were not scanned before; patterns with a depth count from there.
 func (g *payloadGroup) scan(b []byte, fresh int, h *match.Hits, dst []uint32) []uint32 {
 	if g.head != nil {
 		dst = g.head.scan(b[fresh:min(len(b), fresh+headBytes)], h, dst)
+	}
+	if g.small != nil && len(b) <= smallBytes {
+		dst = g.small.scan(b[fresh:], h, dst)
 	}
 	if g.all == nil {
 		return dst

@@ -35,6 +35,7 @@ type sig struct {
 	onPacket      bool // payload tests run on packets
 	onStream      bool // payload tests run on stream chunks
 	absolute      bool // payload tests count from the start
+	smallOnly     bool // holds for packets of at most smallBytes of payload
 	onDecodeEvent bool
 	onStreamEvent bool
 	classes       []class // of packets that it can match
