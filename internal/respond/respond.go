@@ -10,7 +10,6 @@ package respond
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -88,10 +87,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// ErrStopped ends a Responder that was told to stop.
-var ErrStopped = errors.New("responder stopped")
-
-// Outcome is what became of one delivery, for logs, metrics and the demo.
+// Outcome is what became of one attempt, for logs, metrics and the demo. The
+// Delivery is borrowed: it changes with the next attempt.
 type Outcome struct {
 	Delivery *Delivery
 	Err      error // nil: delivered

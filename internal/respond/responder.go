@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +20,12 @@ import (
 
 // Counters are a Responder's totals.
 type Counters struct {
-	Matched, Delivered, Retried, Dead, Unreadable atomic.Uint64
+	Matched, Delivered, Retried, Dead atomic.Uint64
+	// Unreadable are records that are no EVE lines; they are passed over.
+	Unreadable atomic.Uint64
+	// Stalled counts the times that a match list waited because the spool or the
+	// dead letters could not be read or written.
+	Stalled atomic.Uint64
 }
 
 // Responder runs the match lists over a spool.
@@ -58,59 +65,113 @@ func New(spool, dead *bus.Spool, lists []*MatchList, opt Options) *Responder {
 	return &Responder{spool: spool, dead: dead, lists: lists, opt: opt}
 }
 
+// cursorPrefix is before a match list's name in that of its cursor.
+const cursorPrefix = "respond-"
+
 // Run delivers until ctx ends or the spool is closed and read to its end. One
-// slow receiver holds up its own match list only.
+// slow receiver holds up its own match list only. There is one Responder to a
+// spool: cursors of match lists that it does not have are forgotten.
 func (r *Responder) Run(ctx context.Context) error {
+	readers, err := r.open()
+	if err != nil {
+		return err
+	}
 	var wg sync.WaitGroup
-	errs := make([]error, len(r.lists))
+	errs := make([]error, len(readers))
 	for i, m := range r.lists {
-		reader, err := r.spool.Reader("respond-" + m.Name)
-		if err != nil {
-			errs[i] = err
-			continue
-		}
 		wg.Go(func() {
-			errs[i] = errors.Join(r.follow(ctx, m, reader), reader.Close())
+			r.follow(ctx, m, readers[i])
+			errs[i] = readers[i].Close()
 		})
 	}
 	wg.Wait()
 	return errors.Join(errs...)
 }
 
-// follow delivers the records of one match list in order and acknowledges each
-// block once all of it is delivered or dead.
-func (r *Responder) follow(ctx context.Context, m *MatchList, reader *bus.Reader) error {
-	for {
-		b, err := reader.Next(ctx)
-		if errors.Is(err, bus.ErrClosed) || ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("match list %s: %w", m.Name, err)
-		}
-		for _, line := range b.Records {
-			if err := r.one(ctx, m, line); err != nil {
-				return err
+// open opens the cursors of the match lists, all or none.
+func (r *Responder) open() (readers []*bus.Reader, err error) {
+	names, err := r.spool.Cursors()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		known := func(m *MatchList) bool { return cursorPrefix+m.Name == name }
+		if strings.HasPrefix(name, cursorPrefix) && !slices.ContainsFunc(r.lists, known) {
+			if err := r.spool.Forget(name); err != nil {
+				return nil, err
 			}
 		}
-		if ctx.Err() != nil {
-			return nil // not acknowledged: the block comes again
+	}
+	for _, m := range r.lists {
+		reader, err := r.spool.Reader(cursorPrefix + m.Name)
+		if err != nil {
+			for _, open := range readers {
+				err = errors.Join(err, open.Close())
+			}
+			return nil, fmt.Errorf("match list %s: %w", m.Name, err)
 		}
-		if err := reader.Ack(b.End); err != nil {
-			return fmt.Errorf("match list %s: %w", m.Name, err)
+		readers = append(readers, reader)
+	}
+	return readers, nil
+}
+
+// follow delivers the records of one match list in order and acknowledges each
+// block once all of it is delivered or dead.
+func (r *Responder) follow(ctx context.Context, m *MatchList, reader *bus.Reader) {
+	for {
+		var b bus.Batch
+		closed := false
+		if !r.insist(ctx, func() (err error) {
+			b, err = reader.Next(ctx)
+			closed = errors.Is(err, bus.ErrClosed)
+			if closed {
+				return nil
+			}
+			return err
+		}) || closed {
+			return
+		}
+		for _, line := range b.Records {
+			// What is not done when ctx ends is not acknowledged: the block
+			// comes again.
+			if !r.one(ctx, m, line) {
+				return
+			}
+		}
+		if !r.insist(ctx, func() error { return reader.Ack(b.End) }) {
+			return
 		}
 	}
 }
 
-// one runs a record through a match list.
-func (r *Responder) one(ctx context.Context, m *MatchList, line []byte) error {
+// insist repeats what needs the disk until it is done or ctx ends, with growing
+// pauses: a full disk must not end a match list.
+func (r *Responder) insist(ctx context.Context, do func() error) bool {
+	for n := 1; ; n++ {
+		err := do()
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		r.C.Stalled.Add(1)
+		if !sleep(ctx, r.pause(n, err)) {
+			return false
+		}
+	}
+}
+
+// one runs a record through a match list; it returns false when ctx ended
+// before it was done.
+func (r *Responder) one(ctx context.Context, m *MatchList, line []byte) bool {
 	e, err := record.ParseEVE(line)
 	if err != nil {
 		r.C.Unreadable.Add(1)
-		return nil
+		return true
 	}
 	if !m.matches(e, r.opt.Now()) {
-		return nil
+		return true
 	}
 	r.C.Matched.Add(1)
 	return r.deliver(ctx, m, &Delivery{ID: deliveryID(m.Name, line), MatchList: m.Name, Entry: e})
@@ -125,12 +186,12 @@ func deliveryID(list string, line []byte) string {
 	return "msg_" + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-func (r *Responder) deliver(ctx context.Context, m *MatchList, d *Delivery) error {
+func (r *Responder) deliver(ctx context.Context, m *MatchList, d *Delivery) bool {
 	for d.Attempt = 1; ; d.Attempt++ {
 		start := r.opt.Now()
 		err := r.attempt(ctx, m.Action, d)
 		if ctx.Err() != nil && err != nil {
-			return nil // shutting down: the record is not acknowledged
+			return false
 		}
 		var p *permanent
 		dead := err != nil && (errors.As(err, &p) || d.Attempt >= r.opt.Attempts)
@@ -138,14 +199,14 @@ func (r *Responder) deliver(ctx context.Context, m *MatchList, d *Delivery) erro
 		switch {
 		case err == nil:
 			r.C.Delivered.Add(1)
-			return nil
+			return true
 		case dead:
 			r.C.Dead.Add(1)
-			return r.bury(d, err)
+			return r.insist(ctx, func() error { return r.bury(d, err) })
 		}
 		r.C.Retried.Add(1)
 		if !sleep(ctx, r.pause(d.Attempt, err)) {
-			return nil
+			return false
 		}
 	}
 }
@@ -170,9 +231,9 @@ func (r *Responder) pause(attempt int, err error) time.Duration {
 	if errors.As(err, &l) {
 		return min(l.pause, 5*r.opt.Longest)
 	}
-	p := r.opt.First << min(attempt-1, 20)
-	if p > r.opt.Longest || p <= 0 {
-		p = r.opt.Longest
+	p := min(r.opt.First, r.opt.Longest)
+	for ; attempt > 1 && p < r.opt.Longest; attempt-- {
+		p = min(2*p, r.opt.Longest)
 	}
 	return p/2 + time.Duration(r.opt.Rand()*float64(p/2))
 }

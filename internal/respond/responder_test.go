@@ -1,0 +1,169 @@
+package respond
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mirrorwall/mirrorwall/internal/bus"
+	"github.com/mirrorwall/mirrorwall/internal/record/filter"
+)
+
+// actionFunc is an action of one function.
+type actionFunc func(ctx context.Context, d *Delivery) error
+
+func (f actionFunc) Deliver(ctx context.Context, d *Delivery) error { return f(ctx, d) }
+
+func spool(t *testing.T) *bus.Spool {
+	t.Helper()
+	s, err := bus.Open(t.TempDir(), bus.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func list(name string, a Action) *MatchList {
+	return &MatchList{Name: name, Filter: &filter.Filter{}, Action: a}
+}
+
+func line(n int) []byte {
+	return fmt.Appendf(nil, `{"timestamp":"2026-01-01T00:00:00.000000+0000","event_type":"alert","flow_id":%d}`, n)
+}
+
+// TestFullDiskLosesNoDeadLetter: while dead letters can't be written their
+// match list waits; the record comes again.
+func TestFullDiskLosesNoDeadLetter(t *testing.T) {
+	records, full := spool(t), spool(t)
+	if err := errors.Join(full.Close(), records.Append(line(1))); err != nil {
+		t.Fatal(err)
+	}
+	refuse := actionFunc(func(context.Context, *Delivery) error { return Permanent(errors.New("no")) })
+	ctx, cancel := context.WithCancel(context.Background())
+	r := New(records, full, []*MatchList{list("l", refuse)}, Options{First: time.Millisecond})
+	done := make(chan error)
+	go func() { done <- r.Run(ctx) }()
+	for r.C.Stalled.Load() < 3 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	dead := spool(t)
+	if err := records.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := New(records, dead, []*MatchList{list("l", refuse)}, Options{}).Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if n := dead.Counters().Records; n != 1 {
+		t.Errorf("%d dead letters, want 1", n)
+	}
+}
+
+// TestShutdownLeavesTheRest: a block that was begun comes again as a whole, and
+// nothing is delivered after the end of the context.
+func TestShutdownLeavesTheRest(t *testing.T) {
+	records := spool(t)
+	if err := records.Append(line(1), []byte("no EVE line"), line(2), line(3)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var ids []string
+	r := New(records, spool(t), []*MatchList{list("l", actionFunc(func(ctx context.Context, d *Delivery) error {
+		ids = append(ids, d.ID)
+		if len(ids) == 2 {
+			cancel()
+		}
+		return ctx.Err()
+	}))}, Options{})
+	if err := r.Run(ctx); err != nil || len(ids) != 2 {
+		t.Fatalf("%v, %d deliveries", err, len(ids))
+	}
+	if err := records.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if len(ids) != 5 || ids[0] != ids[2] || ids[1] != ids[3] || r.C.Unreadable.Load() != 2 {
+		t.Errorf("deliveries %v, %d unreadable", ids, r.C.Unreadable.Load())
+	}
+}
+
+// TestSlowListHoldsUpItself: another one goes on, and a list that was taken
+// out of the configuration holds nothing.
+func TestSlowListHoldsUpItself(t *testing.T) {
+	records := spool(t)
+	for _, name := range []string{"respond-gone", "console"} {
+		reader, err := records.Reader(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := reader.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	const n = 20
+	quick := 0
+	r := New(records, spool(t), []*MatchList{
+		list("slow", actionFunc(func(ctx context.Context, _ *Delivery) error { <-ctx.Done(); return ctx.Err() })),
+		list("quick", actionFunc(func(context.Context, *Delivery) error {
+			if quick++; quick == n {
+				cancel()
+			}
+			return nil
+		})),
+	}, Options{})
+	for i := range n {
+		if err := records.Append(line(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Run(ctx); err != nil || quick != n {
+		t.Errorf("%v, %d delivered by the quick list", err, quick)
+	}
+	names, err := records.Cursors()
+	if got := strings.Join(names, " "); err != nil || got != "console respond-quick respond-slow" {
+		t.Errorf("cursors %s, %v", got, err)
+	}
+}
+
+// TestBadNameStartsNothing: an error at the start is told at the start.
+func TestBadNameStartsNothing(t *testing.T) {
+	r := New(spool(t), spool(t), []*MatchList{list("good", nil), list("bad name", nil)}, Options{})
+	if err := r.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "match list bad name") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPause(t *testing.T) {
+	half := func() float64 { return 0 }
+	for _, tt := range []struct {
+		first, longest time.Duration
+		attempt        int
+		err            error
+		want           time.Duration
+	}{
+		{time.Second, time.Minute, 1, nil, time.Second / 2},
+		{time.Second, time.Minute, 4, nil, 4 * time.Second},
+		{time.Second, time.Minute, math.MaxInt, nil, time.Minute / 2},
+		{100 * time.Hour, 200 * time.Hour, 60, nil, 100 * time.Hour},
+		{time.Hour, time.Minute, 1, nil, time.Minute / 2},
+		{time.Second, time.Minute, 1, Later(errors.New("busy"), 7*time.Second), 7 * time.Second},
+		{time.Second, time.Minute, 1, Later(errors.New("busy"), time.Hour), 5 * time.Minute},
+	} {
+		r := New(nil, nil, nil, Options{First: tt.first, Longest: tt.longest, Rand: half})
+		if got := r.pause(tt.attempt, tt.err); got != tt.want {
+			t.Errorf("first %v, attempt %d, %v: %v, want %v", tt.first, tt.attempt, tt.err, got, tt.want)
+		}
+	}
+}
