@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,12 +33,14 @@ func TestMain(m *testing.M) {
 // TestScript plays testdata/script/*.txtar: the command line as people use it.
 func TestScript(t *testing.T) {
 	schemas := recordtest.Load(t)
+	golden := filepath.Join(recordtest.Root(t), "internal", "sensor", "testdata")
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TERM", "dumb")
+			e.Setenv("GOLDEN", golden)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

@@ -162,7 +162,11 @@ func (s *summary) printLosses(w io.Writer, wk *sensor.Worker) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.flagged)) {
-		lines = append(lines, fmt.Sprintf("  %d flows marked %s", s.flagged[name], name))
+		flows := "flows"
+		if s.flagged[name] == 1 {
+			flows = "flow"
+		}
+		lines = append(lines, fmt.Sprintf("  %d %s marked %s", s.flagged[name], flows, name))
 	}
 	if len(lines) > 0 {
 		fmt.Fprintf(w, "\nLost or cut\n%s\n", strings.Join(lines, "\n"))
