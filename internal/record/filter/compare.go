@@ -13,6 +13,10 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/record"
 )
 
+// maxRegexp bounds a regular expression's text. They run in linear time, but
+// counted repetition makes their programs up to a thousand times as long.
+const maxRegexp = 512
+
 // compare types one test; op is one of operators(f.Kind).
 func compare(f *record.Field, op, value string) (node, error) {
 	switch f.Kind {
@@ -62,6 +66,7 @@ func parsePrefix(value string) (netip.Prefix, error) {
 	if err != nil {
 		return netip.Prefix{}, fmt.Errorf("want an address or network, got %q", value)
 	}
+	a = a.Unmap()
 	return netip.PrefixFrom(a, a.BitLen()), nil
 }
 
@@ -128,6 +133,9 @@ func compareText(f *record.Field, op, value string) (node, error) {
 	case "startswith":
 		return test(func(e *record.Entry, _ time.Time) bool { return strings.HasPrefix(get(e), low) }), nil
 	case "matches":
+		if len(value) > maxRegexp {
+			return nil, fmt.Errorf("want at most %d bytes of regular expression, got %d", maxRegexp, len(value))
+		}
 		re, err := regexp.Compile(value)
 		if err != nil {
 			return nil, fmt.Errorf("want a regular expression: %w", err)

@@ -9,8 +9,9 @@
 // "and" binds tighter than "or", as in most languages (PAN-OS documents no
 // precedence; people write brackets). Values are words, 'single' or "double"
 // quoted texts, addresses and networks, numbers, severities and times. The
-// package owns lexer, parser, typing and the predicate; the fields come from
-// record's catalogue.
+// package owns lexer, parser, typing and the predicate; the fields, each under
+// PAN-OS's names and ours, come from record's catalogue. Texts compare without
+// regard to case, but for "matches". It knows neither stores nor displays.
 package filter
 
 import (
@@ -131,8 +132,10 @@ func fieldIndex() map[string]*record.Field {
 	for i := range fields {
 		f := &fields[i]
 		m[f.Name] = f
-		for _, a := range f.Aliases {
-			m[a] = f
+		for _, a := range append([]string{f.PAN}, f.Aliases...) {
+			if a != "" && m[a] == nil {
+				m[a] = f
+			}
 		}
 	}
 	return m

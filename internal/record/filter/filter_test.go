@@ -59,6 +59,10 @@ func TestMatch(t *testing.T) {
 		{"flags has pcap", false},
 		{"bytes geq 150", true},
 		{"app in 'web-browsing,ssl'", true},
+		{"receive_time in last-100-hrs", true},
+		{"receive_time in last-106000-days", true},
+		{"addr.src eq ::ffff:10.10.10.2", true},
+		{"addr.src neq ::ffff:10.10.10.2", false},
 		// and binds tighter than or.
 		{"app eq ssl or app eq dns and severity eq low", true},
 		{"(app eq ssl or app eq dns) and severity eq low", false},
@@ -91,6 +95,13 @@ func TestErrors(t *testing.T) {
 		{"and", 1, "unknown field"},
 		{strings.Repeat("(", 100), 66, "brackets"},
 		{"url matches '('", 13, "regular expression"},
+		{"url matches '" + strings.Repeat("a", maxRegexp+1) + "'", 13, "want at most"},
+		{"receive_time in last-1000000-months", 17, "want last-N"},
+		{"receive_time in last-107000-days", 17, "want last-N"},
+		{"receive_time in last-1000001-seconds", 17, "want last-N"},
+		{strings.Repeat("not ", 100) + "app eq ssl", 261, "nots"},
+		{strings.Repeat("app eq a or ", maxTerms) + "app eq a", 12*maxTerms + 1, "tests"},
+		{strings.Repeat("x", maxText+1), 1, "want at most"},
 	} {
 		_, err := Parse(tt.filter)
 		var e *Error
@@ -122,4 +133,34 @@ func FuzzParse(f *testing.F) {
 		}
 		x.Match(entry(), time.Now())
 	})
+}
+
+// TestNames: a field is known by its name, its aliases and PAN-OS's name, and
+// no name means two fields.
+func TestNames(t *testing.T) {
+	owner := map[string]string{}
+	for _, f := range record.Fields() {
+		value := map[record.FieldKind]string{
+			record.KindNumber: "1", record.KindAddr: "10.0.0.1", record.KindSeverity: "high", record.KindTime: "2026/01/01",
+		}[f.Kind]
+		if value == "" {
+			value = "x"
+		}
+		op := operators(f.Kind)[1]
+		for _, name := range append([]string{f.Name, f.PAN}, f.Aliases...) {
+			if name == "" {
+				continue
+			}
+			if o := owner[name]; o != "" && o != f.Name {
+				t.Errorf("%s names %s and %s", name, o, f.Name)
+			}
+			owner[name] = f.Name
+			if _, err := Parse(name + " " + op + " " + value); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if _, err := Parse(strings.ToUpper(name) + " " + strings.ToUpper(op) + " '" + value + "'"); err != nil {
+				t.Errorf("%s in capitals: %v", name, err)
+			}
+		}
+	}
 }

@@ -120,7 +120,7 @@ func (p *parser) list(depth int, word string, item func() (node, error), join fu
 
 func (p *parser) unary(depth int) (node, error) {
 	if depth > maxDepth {
-		return nil, p.errorf(p.peek().at, "", "more than %d brackets inside each other", maxDepth)
+		return nil, p.errorf(p.peek().at, "", "more than %d brackets or nots inside each other", maxDepth)
 	}
 	if t := p.peek(); t.kind == tokenNot || t.is("not") {
 		p.next()

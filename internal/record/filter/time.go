@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -60,7 +61,7 @@ func relative(value string) (interval, error) {
 		"second": time.Second, "minute": time.Minute, "hr": time.Hour, "hour": time.Hour,
 		"day": 24 * time.Hour, "week": 7 * 24 * time.Hour, "month": 30 * 24 * time.Hour,
 	}[strings.TrimSuffix(words[0], "s")]
-	if len(words) != 1 || unit == 0 {
+	if len(words) != 1 || unit == 0 || n > int(math.MaxInt64/unit) {
 		return nil, bad
 	}
 	span := time.Duration(n) * unit
