@@ -118,7 +118,7 @@ func (b *builder) size(long []literal, triples int) (fit bool) {
 	// At 32 to 64 bits a pattern, which sets two, one false candidate in 16 to
 	// 32 even offsets is left. A pattern of four bytes sets oddBits more, one
 	// of three twice as many.
-	width := bits.Len(uint(len(long))) + 5
+	width := bits.Len(uint(len(long))) + 6
 	if len(long) > 8000 {
 		width = min(width, hugeFilter)
 	} else {
@@ -235,12 +235,12 @@ func (s *Set) mark(g uint32) {
 	s.filter[k>>6&uint32(len(s.filter)-1)] |= 1 << (k & 63)
 }
 
-// index sorts the entries into buckets, two for each.
+// index sorts the entries into buckets, one or two in each.
 func (b *builder) index() {
 	s := b.set
 	s.first.sort()
 	s.last.sort()
-	width := max(bits.Len(uint(len(s.entries)))+1, 4)
+	width := max(bits.Len(uint(len(s.entries)))-1, 4)
 	s.shift = uint(32 - width)
 	slices.SortStableFunc(s.entries, func(x, y entry) int {
 		return cmp.Compare(hashOf(x.gram)>>s.shift, hashOf(y.gram)>>s.shift)
