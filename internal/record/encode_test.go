@@ -248,7 +248,7 @@ func TestSeverity(t *testing.T) {
 		want     record.Severity
 	}{
 		{1, "", record.High}, {2, "", record.Medium}, {3, "", record.Low}, {4, "", record.Informational}, {0, "", record.Informational},
-		{3, "Critical", record.Critical}, {1, "Informational", record.Informational}, {2, "Major", record.High}, {1, "Minor", record.Low},
+		{3, "Critical", record.Critical}, {1, "Informational", record.Informational}, {2, "Major", record.High}, {1, "Minor", record.Medium}, {3, "Minor", record.Low},
 	} {
 		if got := record.SeverityOf(tt.priority, tt.meta); got != tt.want {
 			t.Errorf("%d, %q: got %v, want %v", tt.priority, tt.meta, got, tt.want)

@@ -39,6 +39,10 @@ func SeverityOf(priority int, signatureSeverity string) Severity {
 	case "major":
 		return High
 	case "minor":
+		// Four words for five steps: the class decides between the two.
+		if priority <= 2 {
+			return Medium
+		}
 		return Low
 	case "informational":
 		return Informational
