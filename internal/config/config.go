@@ -215,6 +215,10 @@ func Parse(name string, text []byte) (*Config, error) {
 		errs = append(errs, fmt.Errorf("%s: want one YAML document", name))
 	}
 	root := doc.Content[0]
+	if line := aliasLine(root); line > 0 {
+		// Not decoded at all: a few aliases of aliases are a gigabyte.
+		return nil, append(errs, fmt.Errorf("%s:%d: aliases are not taken", name, line))
+	}
 	errs = append(errs, checkTop(name, root)...)
 	if err := decodeStrict(root, c); err != nil {
 		var te *yaml.TypeError
@@ -225,7 +229,7 @@ func Parse(name string, text []byte) (*Config, error) {
 			errs = append(errs, complaint(name, e))
 		}
 	}
-	for _, e := range c.validate() {
+	for _, e := range c.validate(root) {
 		errs = append(errs, complaint(name, e.Error()))
 	}
 	if len(errs) > 0 {

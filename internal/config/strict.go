@@ -23,13 +23,24 @@ func unknownKeys(n *yaml.Node, into any) *yaml.TypeError {
 	return &yaml.TypeError{Errors: errs}
 }
 
+// aliasLine is the line of the first alias in a document, 0 without one.
+func aliasLine(root *yaml.Node) int {
+	for open := []*yaml.Node{root}; len(open) > 0; {
+		n := open[len(open)-1]
+		open = open[:len(open)-1]
+		if n.Kind == yaml.AliasNode {
+			return n.Line
+		}
+		for _, c := range slices.Backward(n.Content) {
+			open = append(open, c)
+		}
+	}
+	return 0
+}
+
 func walkKeys(n *yaml.Node, t reflect.Type, errs *[]string) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
-	}
-	if n.Kind == yaml.AliasNode {
-		*errs = append(*errs, fmt.Sprintf("line %d: aliases are not taken", n.Line))
-		return
 	}
 	switch {
 	case t == reflect.TypeFor[yaml.Node]():

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -81,18 +82,14 @@ func (s *Size) UnmarshalYAML(n *yaml.Node) error {
 	num := strings.ToLower(strings.TrimSpace(n.Value))
 	shift := 0
 	for i, unit := range []string{"k", "m", "g"} {
-		for _, suffix := range []string{unit + "ib", unit + "b", unit} {
-			if v, ok := strings.CutSuffix(num, suffix); ok {
-				num, shift = strings.TrimSpace(v), 10*(i+1)
-				break
-			}
+		short := strings.TrimSuffix(strings.TrimSuffix(num, "b"), "i")
+		if v, ok := strings.CutSuffix(short, unit); ok {
+			num, shift = strings.TrimSpace(v), 10*(i+1)
+			break
 		}
 	}
-	v, err := strconv.ParseInt(num, 10, 32)
-	if err != nil && shift == 0 {
-		v, err = strconv.ParseInt(num, 10, 63)
-	}
-	if err != nil || v < 0 {
+	v, err := strconv.ParseInt(num, 10, 64)
+	if err != nil || v < 0 || v > math.MaxInt64>>shift {
 		return bad(n, "want a size such as 64MiB, got %q", n.Value)
 	}
 	*s = Size(v << shift)
