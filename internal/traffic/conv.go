@@ -2,7 +2,6 @@ package traffic
 
 import (
 	"net/netip"
-	"time"
 
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 )
@@ -14,7 +13,8 @@ type Conv struct {
 	seq  [2]uint32
 	owed [2]int // segments received and not yet acknowledged, by sender
 	mss  int
-	ts   uint32 // offset of the timestamp clock
+	ts   uint32    // offset of the timestamp clock
+	sent [2]uint32 // last timestamp sent, by sender: what the peer echoes
 }
 
 // TCP begins a conversation with a handshake.
@@ -107,15 +107,10 @@ func (c *Conv) options(dir packet.Dir, flags uint8) []byte {
 	} else {
 		o = append(o, 1, 1, 8, 10)
 	}
-	// One clock stands for both ends: echoing the present is what a peer
-	// without delay would do.
-	now := c.ts + uint32(c.t/1e6)
-	echo := now - uint32(c.rtt/time.Millisecond)
-	if flags == packet.SYN {
-		echo = 0
-	}
-	o = be.AppendUint32(o, now)
-	o = be.AppendUint32(o, echo)
+	// One clock stands for both ends. RFC 7323 §4.1: echo what came last.
+	c.sent[dir] = c.ts + uint32(c.t/1e6)
+	o = be.AppendUint32(o, c.sent[dir])
+	o = be.AppendUint32(o, c.sent[dir.Opposite()])
 	if flags&packet.SYN != 0 {
 		o = append(o, 1, 3, 3, 7)
 	}
