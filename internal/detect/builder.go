@@ -48,9 +48,9 @@ type builder struct {
 
 	lastWasOther bool // the last keyword was no content
 	needFlow     bool
-	onceFlow     bool
 	headerTest   bool // some test looks at this one packet
 	prioGiven    bool
+	warnings     []Verdict
 }
 
 // group is the tests of a rule on one buffer.
@@ -146,6 +146,7 @@ func (c *compiler) compileRule(r *rule.Rule) (*Signature, Verdict) {
 		err = b.finish()
 	}
 	if err == nil {
+		c.rep.Warnings = append(c.rep.Warnings, b.warnings...)
 		return s, v
 	}
 	v.Reason = err.Error()
@@ -352,8 +353,9 @@ func (b *builder) stateTest(t packetTest) { b.s.tests = append(b.s.tests, t) }
 
 func (b *builder) after(a action) { b.s.actions = append(b.s.actions, a) }
 
+// warn notes a complaint about a rule that may run nevertheless.
 func (b *builder) warn(msg, hint string) {
-	b.c.rep.Warnings = append(b.c.rep.Warnings, Verdict{SID: b.r.SID, GID: b.r.GID, Rev: b.r.Rev,
+	b.warnings = append(b.warnings, Verdict{SID: b.r.SID, GID: b.r.GID, Rev: b.r.Rev,
 		Pos: b.r.Pos, Reason: msg, Hint: hint, Rule: b.s.Rule})
 }
 
@@ -490,6 +492,9 @@ func (b *builder) finishApp() error {
 	}
 	s.dirs = dirs
 	if s.tx == nil && len(s.txTests) == 0 {
+		if s.transactional {
+			return refuse("a transactional rule needs buffers of both directions", "write -> in the header")
+		}
 		return nil
 	}
 	mask := s.appMask
@@ -510,6 +515,9 @@ func (b *builder) finishApp() error {
 	if s.transactional {
 		all = s.protosIn(proto.MaskBoth, mask)
 		ok = proto.MaskBoth
+		if err := b.checkTransactional(all); err != nil {
+			return err
+		}
 	}
 	if all == 0 {
 		return refuse("its buffers never exist together in one direction and protocol",
@@ -523,7 +531,11 @@ func (b *builder) finishApp() error {
 // the directions of m.
 func (s *Signature) protosIn(m proto.DirMask, mask uint64) uint64 {
 	for i := range s.tx {
-		mask &= s.tx[i].buf.protos(m)
+		side := m
+		if s.tx[i].only != 0 {
+			side &= s.tx[i].only
+		}
+		mask &= s.tx[i].buf.protos(side)
 	}
 	for i := range s.txTests {
 		var has uint64

@@ -83,7 +83,8 @@ type Match struct {
 	Sig    *Signature
 	Source Source
 	// Dir is the direction that matched: with ToClient, the rule's source is the
-	// flow's server, whichever way the packet at hand travels.
+	// flow's server, whichever way the packet at hand travels. The source of a
+	// transactional rule (=>) is the client, whichever side was late.
 	Dir Dir
 	// Tx is the transaction that matched, or nil.
 	Tx proto.Tx

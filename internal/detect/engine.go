@@ -72,7 +72,6 @@ type ctx struct {
 	txNow  proto.Tx
 
 	stream []byte // stream window of dir, nil when none is due
-	fresh  int    // where its new bytes start
 
 	bodySeen uint64 // how far growing buffers were seen before
 
@@ -149,9 +148,14 @@ func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session
 	return out
 }
 
-// setDir points the rule's source and destination for direction d.
+// setDir makes d the direction being inspected.
 func (c *ctx) setDir(d Dir) {
 	c.dir = d
+	c.setEnds(d)
+}
+
+// setEnds points the rule's source and destination for direction d.
+func (c *ctx) setEnds(d Dir) {
 	c.src, c.dst, c.sp, c.dp = c.p.Src, c.p.Dst, c.p.SrcPort, c.p.DstPort
 	if d != c.pktDir {
 		c.src, c.dst, c.sp, c.dp = c.dst, c.src, c.dp, c.sp

@@ -115,11 +115,11 @@ func (e *Engine) inspectPacket(c *ctx, own, last bool) {
 	p := c.p
 	cl := classOf(p)
 	e.cand = e.cand[:0]
-	c.stream, c.fresh = nil, 0
+	c.stream = nil
 	if c.f != nil && c.f.TCP != nil && e.chunkDue(c, c.dir, last) {
 		st := &c.fs.st[c.dir]
 		st.due = true
-		c.stream, c.fresh = st.buf, st.seen
+		c.stream = st.buf
 		e.scanStream(c)
 	}
 	if own && (p.IPVersion != 0 || !p.Events.Empty()) {
@@ -133,7 +133,11 @@ func (e *Engine) inspectPacket(c *ctx, own, last bool) {
 // scanStream collects the stream rules whose fast pattern is new in the window.
 func (e *Engine) scanStream(c *ctx) {
 	e.cand = append(e.cand, e.rs.plainStream[c.dir]...)
-	e.cand = e.rs.stream[c.dir].scan(c.stream, c.fresh, &e.hits, e.cand)
+	st := &c.fs.st[c.dir]
+	for i := 0; i <= len(st.cuts); i++ {
+		b, fresh := st.piece(i)
+		e.cand = e.rs.stream[c.dir].scan(b, fresh, &e.hits, e.cand)
+	}
 }
 
 // packetCandidates collects the rules that may hold for the packet.
@@ -210,18 +214,30 @@ func (e *Engine) payloadHolds(c *ctx, s *Signature, own bool, cl class) (Source,
 	return SourcePacket, false
 }
 
-// streamHolds looks at the new bytes alone, as Suricata does; a rule without
+// streamHolds looks at each run of bytes without a gap.
+func (e *Engine) streamHolds(c *ctx, s *Signature) bool {
+	st := &c.fs.st[c.dir]
+	for i := 0; i <= len(st.cuts); i++ {
+		if b, fresh := st.piece(i); c.pieceHolds(s, b, fresh) {
+			return true
+		}
+		c.clear(s)
+	}
+	return false
+}
+
+// pieceHolds looks at the new bytes alone, as Suricata does; a rule without
 // absolute positions may also match across the border to the chunk before,
 // but never in old bytes only.
-func (e *Engine) streamHolds(c *ctx, s *Signature) bool {
-	if c.run(s.payload, c.stream[c.fresh:], "stream") {
+func (c *ctx) pieceHolds(s *Signature, b []byte, fresh int) bool {
+	if c.run(s.payload, b[fresh:], "stream") {
 		return true
 	}
-	if s.absolute || c.fresh == 0 {
+	if s.absolute || fresh == 0 {
 		return false
 	}
 	c.clear(s)
-	return c.run(s.payload, c.stream, "stream") && c.maxEnd > c.fresh
+	return c.run(s.payload, b, "stream") && c.maxEnd > fresh
 }
 
 // viewsHold runs the tests on parts of the packet.

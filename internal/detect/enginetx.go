@@ -86,8 +86,9 @@ func (e *Engine) inspectTx(c *ctx, tx proto.Tx, pr *protoRules) {
 	c.bodySeen = ds.BodySeen[d]
 	grown := e.scanTx(c, tx, pr, progress)
 	ds.Seen[d] = b.Progress[d] + 1
-	if len(ds.Candidates[d]) > 0 && (fresh || grown || c.stream != nil || !growing) {
-		e.evalTx(c, tx, pr, progress)
+	news := fresh || grown || !growing
+	if len(ds.Candidates[d]) > 0 && (news || c.stream != nil) {
+		e.evalTx(c, tx, pr, progress, !news)
 	}
 }
 
@@ -265,8 +266,9 @@ func (e *Engine) transformed(c *ctx, buf *buffer, b []byte) ([]byte, bool) {
 	return out, ok
 }
 
-// evalTx evaluates the candidates of one side of a transaction in order.
-func (e *Engine) evalTx(c *ctx, tx proto.Tx, pr *protoRules, progress uint8) {
+// evalTx evaluates the candidates of one side of a transaction in order; with
+// rawOnly those alone that look at raw bytes, since nothing else is new.
+func (e *Engine) evalTx(c *ctx, tx proto.Tx, pr *protoRules, progress uint8, rawOnly bool) {
 	ds := &tx.Base().Detect
 	d := c.dir
 	list := sorted(ds.Candidates[d])
@@ -281,7 +283,14 @@ func (e *Engine) evalTx(c *ctx, tx proto.Tx, pr *protoRules, progress uint8) {
 		if slices.Contains(ds.Matched, key) {
 			continue
 		}
+		if rawOnly && s.payload == nil {
+			keep = append(keep, id)
+			continue
+		}
 		c.clear(s)
+		if s.transactional {
+			c.setEnds(toServer) // => goes from the client, whichever side is late
+		}
 		switch e.txHolds(c, tx, s, pr, progress) {
 		case hit:
 			ds.Matched = append(ds.Matched, key)
@@ -291,6 +300,9 @@ func (e *Engine) evalTx(c *ctx, tx proto.Tx, pr *protoRules, progress uint8) {
 			if other := &ds.Candidates[d.Opposite()]; s.transactional && !slices.Contains(*other, id) {
 				*other = append(*other, id) // whichever side is later decides
 			}
+		}
+		if s.transactional {
+			c.setEnds(d)
 		}
 	}
 	ds.Candidates[d] = keep
@@ -330,7 +342,12 @@ func (e *Engine) txHolds(c *ctx, tx proto.Tx, s *Signature, pr *protoRules, prog
 func (e *Engine) txPayloadHolds(c *ctx, s *Signature) bool {
 	if c.f != nil && c.f.TCP != nil {
 		st := &c.fs.st[c.dir]
-		return len(st.buf) > 0 && c.run(s.payload, st.buf, "stream")
+		for i := 0; i <= len(st.cuts); i++ {
+			if b, _ := st.piece(i); len(b) > 0 && c.run(s.payload, b, "stream") {
+				return true
+			}
+		}
+		return false
 	}
 	return c.dir == c.pktDir && len(c.p.Payload) > 0 && c.run(s.payload, c.p.Payload, "payload")
 }

@@ -72,6 +72,8 @@ func parseAppEvent(b *builder, opt *rule.Option) error {
 	return nil
 }
 
+// parseDetectionEvent reads an event of protocol detection, which TCP flows
+// have. It is raised once for a flow.
 func parseDetectionEvent(b *builder, name string) error {
 	var test func(s *proto.Session) bool
 	switch name {
@@ -85,9 +87,16 @@ func parseDetectionEvent(b *builder, name string) error {
 	default:
 		return refuse(fmt.Sprintf("app-layer-event: want protocol.event, got %q", name), "")
 	}
-	b.onceFlow = true
+	sid := b.r.SID
 	b.needFlow = true
-	b.packetTest(func(c *ctx) bool { return c.s != nil && test(c.s) })
+	b.packetTest(func(c *ctx) bool {
+		return c.s != nil && c.f != nil && c.f.TCP != nil && test(c.s) && (c.fs == nil || !slices.Contains(c.fs.once, sid))
+	})
+	b.after(func(c *ctx) {
+		if fs := c.state(); fs != nil {
+			fs.once = append(fs.once, sid)
+		}
+	})
 	return nil
 }
 

@@ -25,7 +25,7 @@ func fileKeywords() []keyword {
 			return i >= 0 && bytes.EqualFold(name[i+1:], pat)
 		})},
 		{name: "filesize", parse: parseFileSize},
-		{name: "filestore", arg: argOptional, parse: func(*builder, *rule.Option) error { return nil }},
+		{name: "filestore", arg: argOptional, parse: noEffect("files are not stored")},
 		no("filemagic", "libmagic's database is not used", "match the first bytes with file.data"),
 		no("file.magic", "libmagic's database is not used", "match the first bytes with file.data"),
 		no("filemd5", "lists of hashes are not supported", ""),
@@ -99,17 +99,25 @@ func parseFileSize(b *builder, opt *rule.Option) error {
 	return nil
 }
 
+// noEffect accepts a keyword that changes nothing here, with a warning: the
+// rule matches as it would elsewhere.
+func noEffect(why string) func(*builder, *rule.Option) error {
+	return func(b *builder, o *rule.Option) error {
+		b.warn(o.Name+": no effect here: "+why, "the rule matches all the same")
+		return nil
+	}
+}
+
 func otherKeywords() []keyword {
 	no := func(name, why, hint string) keyword {
 		return keyword{name: name, arg: argOptional, parse: func(*builder, *rule.Option) error {
 			return refuse(name+": "+why, hint)
 		}}
 	}
-	quiet := func(name string) keyword {
-		return keyword{name: name, arg: argOptional, parse: func(*builder, *rule.Option) error { return nil }}
-	}
 	return []keyword{
-		quiet("tag"), quiet("bypass"), quiet("nfq_set_mark"),
+		{name: "tag", arg: argOptional, parse: noEffect("packets after the match are not logged")},
+		{name: "bypass", arg: argOptional, parse: noEffect("flows are inspected to their end")},
+		{name: "nfq_set_mark", arg: argOptional, parse: noEffect("packets are copies and carry no mark")},
 		no("lua", "Lua scripts are not run", ""), no("luajit", "Lua scripts are not run", ""),
 		no("iprep", "reputation lists are not supported", ""),
 		no("geoip", "no country database", ""),

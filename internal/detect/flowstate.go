@@ -14,8 +14,8 @@ type FlowState struct {
 	bits   []uint64 // flowbits that are set, by nameID
 	ints   []flowInt
 	st     [2]streamState
-	ipDone [2]bool // address rules have run
-	once   []uint32
+	ipDone [2]bool     // address rules have run
+	once   []uint32    // sids whose event of protocol detection was raised
 	limits []flowLimit // thresholds tracked by flow
 	rs     *Ruleset    // whose rule numbers transactions hold
 }

@@ -207,17 +207,4 @@ func TestHooks(t *testing.T) {
 	r.want(r.send(toClient, ""), 2)
 }
 
-// TestTransactional checks rules that look at both sides.
-func TestTransactional(t *testing.T) {
-	r := newRig(t, ruleOf(1, "alert fake any any => any any", `fake.line; content:"GET"; fake.status; content:"200"`)+
-		ruleOf(2, "alert fake any any => any any", `fake.line; content:"GET"; fake.status; content:"404"`)).app(1)
-	r.set(fakeLine, "GET /")
-	r.tx(0).Progress[0] = fakeComplete
-	r.want(r.send(toServer, ""))
-	r.set(fakeStatus, "200")
-	r.tx(0).Progress[1] = fakeComplete
-	r.want(r.send(toClient, ""), 1)
-	r.want(r.send(toServer, ""))
-}
-
 var _ proto.Tx = (*fakeTx)(nil)

@@ -151,8 +151,8 @@ func (sh *shard) evictLimit() {
 
 // flowLimit is a threshold tracked by flow.
 type flowLimit struct {
-	sid uint32
-	st  limitState
+	gid, sid uint32
+	st       limitState
 }
 
 // allows counts a match of s and tells whether it may alert.
@@ -186,7 +186,7 @@ func (c *ctx) allowsFlow(s *Signature) bool {
 		return true
 	}
 	for i := range fs.limits {
-		if fs.limits[i].sid == s.SID {
+		if fs.limits[i].gid == s.GID && fs.limits[i].sid == s.SID {
 			return fs.limits[i].st.count1(&s.limit, true, c.p.Time)
 		}
 	}
@@ -194,7 +194,7 @@ func (c *ctx) allowsFlow(s *Signature) bool {
 		c.e.Counters.FlowBitsFull++
 		return true
 	}
-	fs.limits = append(fs.limits, flowLimit{sid: s.SID})
+	fs.limits = append(fs.limits, flowLimit{gid: s.GID, sid: s.SID})
 	return fs.limits[len(fs.limits)-1].st.count1(&s.limit, false, c.p.Time)
 }
 

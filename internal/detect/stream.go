@@ -9,6 +9,9 @@ const (
 	keepBytes = 256
 	// maxPending is the most that waits for inspection; the oldest goes first.
 	maxPending = 256 << 10
+	// maxCuts bounds the gaps that one window remembers. Bytes around those
+	// beyond are taken for neighbours: better a rule too many than one missed.
+	maxCuts = 64
 	// maxTransformed is the largest buffer of transformed bytes that is kept
 	// for use again.
 	maxTransformed = 64 << 10
@@ -18,7 +21,8 @@ const (
 type streamState struct {
 	buf     []byte // buf[:seen] was inspected
 	seen    int
-	trigger bool // inspect what there is, without waiting for a chunk
+	cuts    []int // places in buf, behind seen, where bytes are missing
+	trigger bool  // inspect what there is, without waiting for a chunk
 	closed  bool
 	due     bool // being inspected
 }
@@ -34,13 +38,40 @@ func (e *Engine) StreamData(f *flow.Flow, d Dir, b []byte, off uint64) {
 		e.Counters.StreamDropped += uint64(drop)
 		if drop >= len(st.buf)-st.seen {
 			b = b[max(0, len(b)-maxPending):]
-			st.buf, st.seen = st.buf[:0], 0
+			st.forget(len(st.buf))
 		} else {
-			n := copy(st.buf, st.buf[st.seen+drop:])
-			st.buf, st.seen = st.buf[:n], 0
+			st.forget(st.seen + drop)
 		}
 	}
 	st.buf = e.spare.Append(st.buf, b)
+}
+
+// forget drops the first n bytes.
+func (st *streamState) forget(n int) {
+	keep := st.cuts[:0]
+	for _, at := range st.cuts {
+		if at > n {
+			keep = append(keep, at-n)
+		}
+	}
+	st.cuts = keep
+	st.buf, st.seen = st.buf[:copy(st.buf, st.buf[n:])], 0
+}
+
+// piece returns the i-th run of bytes without a gap, and where its new bytes
+// start; nil behind the last.
+func (st *streamState) piece(i int) (b []byte, fresh int) {
+	if i > len(st.cuts) {
+		return nil, 0
+	}
+	end := len(st.buf)
+	if i < len(st.cuts) {
+		end = st.cuts[i]
+	}
+	if i == 0 {
+		return st.buf[:end], st.seen
+	}
+	return st.buf[st.cuts[i-1]:end], 0
 }
 
 // StreamGap says that n bytes will never come: nothing matches across them.
@@ -56,6 +87,9 @@ func (e *Engine) StreamGap(f *flow.Flow, d Dir, n int) {
 	}
 	// What waits was followed by the gap; it is inspected as it is.
 	st.trigger = true
+	if n := len(st.cuts); n < maxCuts && (n == 0 || st.cuts[n-1] < len(st.buf)) {
+		st.cuts = append(st.cuts, len(st.buf))
+	}
 }
 
 // StreamClose says that direction d has ended: the rest is due.
@@ -110,10 +144,12 @@ func (e *Engine) chunkDone(st *streamState) {
 	st.trigger, st.due = false, false
 	if st.closed {
 		e.spare.Put(st.buf)
-		st.buf, st.seen = nil, 0
+		st.buf, st.seen, st.cuts = nil, 0, nil
 		return
 	}
-	n := min(len(st.buf), keepBytes)
+	rest, _ := st.piece(len(st.cuts))
+	n := min(len(rest), keepBytes)
+	st.cuts = st.cuts[:0]
 	copy(st.buf, st.buf[len(st.buf)-n:])
 	// Flows idle for long, and there are many: each keeps what it needs.
 	st.buf, st.seen = e.spare.Fit(st.buf[:n]), n

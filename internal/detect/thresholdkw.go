@@ -111,7 +111,6 @@ func (t *threshold) option(word, arg string) error {
 		t.seconds = int64(n)
 	case "multiplier":
 		t.mult = uint32(n)
-	case "unique_on":
 	default:
 		return refuse(fmt.Sprintf("unknown option %q", word), "")
 	}
