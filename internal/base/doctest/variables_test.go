@@ -10,24 +10,6 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/respond"
 )
 
-// TestFields keeps the table of fields in docs/filter.md.
-func TestFields(t *testing.T) {
-	kinds := map[record.FieldKind]string{
-		record.KindText: "text", record.KindNumber: "number", record.KindAddr: "address",
-		record.KindSeverity: "severity", record.KindTime: "time", record.KindList: "list",
-	}
-	want := []string{"", "| Field | Also | Kind | Holds |", "|---|---|---|---|"}
-	for _, f := range record.Fields() {
-		also := "-"
-		if len(f.Aliases) > 0 {
-			also = "`" + strings.Join(f.Aliases, "`, `") + "`"
-		}
-		want = append(want, fmt.Sprintf("| `%s` | %s | %s | %s |", f.Name, also, kinds[f.Kind], f.Doc))
-	}
-	read(t, "docs/filter.md").same(t, "<!-- fields: written by go test ./internal/base/doctest -update -->",
-		"<!-- end of fields -->", append(want, ""))
-}
-
 // TestVariables keeps the table of variables in docs/respond.md, and proves
 // that a template takes each.
 func TestVariables(t *testing.T) {
