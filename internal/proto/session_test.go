@@ -250,3 +250,68 @@ func manyDescriptors(n int) (out []*Descriptor) {
 	}
 	return out
 }
+
+// FuzzSession plays a script of calls, one byte each and its argument: nothing
+// panics, what is held stays bounded, Settle comes to rest, and a parser is told
+// of an end once.
+func FuzzSession(f *testing.F) {
+	f.Add([]byte{0, 1, 4, 0, 1, 1, 8, 0, 6, 0, 0, 4})
+	f.Add([]byte{0, 0, 2, 9, 1, 1, 0, 2, 1, 3, 6, 0, 6, 0, 4, 0, 5, 0})
+	f.Add([]byte{0, 3, 0, 3, 0, 3, 0, 3, 6, 0, 6, 0, 6, 0, 4, 0})
+	lines := []string{"0", "two", "up two\n", "up ?\n", "stop\n", "hoard\n", "one\nx", "panic\n", "two\nup one\n"}
+	f.Fuzz(func(t *testing.T, script []byte) {
+		var calls []string
+		pl := world(&calls)
+		s := pl.Get(false, 1, 2)
+		for i := 0; i+1 < len(script) && i < 400; i += 2 {
+			d, arg := Dir(script[i]&1), script[i+1]
+			switch script[i] % 8 / 2 {
+			case 0:
+				s.Data(d, []byte(lines[int(arg)%len(lines)]))
+			case 1:
+				s.Gap(d, 1+int(arg))
+			case 2:
+				s.Close(d)
+			case 3:
+				settle(t, s)
+			}
+			if len(s.rest[0]) > maxRest || len(s.rest[1]) > maxRest {
+				t.Fatal("too much is held")
+			}
+			if (s.Parser == nil) != (s.Proto == nil) || (s.Index < 0) != (s.Proto == nil) {
+				t.Fatalf("parser %v, protocol %v, index %d", s.Parser, s.Proto, s.Index)
+			}
+		}
+		settle(t, s)
+		pl.Put(s)
+		checkCalls(t, calls)
+	})
+}
+
+func settle(t *testing.T, s *Session) {
+	t.Helper()
+	for n := 0; s.Settle(); n++ {
+		s.Dirty = false
+		if n > maxUpgrades {
+			t.Fatal("no end of upgrades")
+		}
+	}
+}
+
+// checkCalls wants at most one end of a direction from one parser.
+func checkCalls(t *testing.T, calls []string) {
+	t.Helper()
+	closed := map[byte]bool{}
+	for _, c := range calls {
+		name, rest, _ := strings.Cut(c, " ")
+		verb, args, _ := strings.Cut(rest, " ")
+		if verb == "reset" {
+			clear(closed)
+			continue
+		}
+		if closed[args[0]] && verb == "close" {
+			t.Fatalf("%s: %s twice in %q", name, verb, calls)
+		}
+		closed[args[0]] = closed[args[0]] || verb == "close"
+	}
+}

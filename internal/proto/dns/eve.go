@@ -58,7 +58,7 @@ func appendEVE(dst []byte, tx proto.Tx, which proto.LogBit) []byte {
 	dst = jsonx.Uint(dst, "opcode", uint64(t.head.opcode()))
 	dst = append(jsonx.Key(dst, "rcode"), '"')
 	dst = append(appendRcode(dst, t.head.rcode()), '"')
-	dst = w.questions(dst)
+	dst = w.questions(dst, false)
 	dst = w.list(dst, "answers", secAnswer)
 	if which != proto.LogAlert {
 		dst = w.grouped(dst)
@@ -83,7 +83,9 @@ type writer struct {
 
 func (w *writer) full(dst []byte) bool { return len(dst) > w.limit }
 
-func (w *writer) questions(dst []byte) []byte {
+// questions writes the question section; small asks for the types' names in
+// small letters, as mdns records have them.
+func (w *writer) questions(dst []byte, small bool) []byte {
 	rs := w.t.section(secQuery)
 	if len(rs) == 0 {
 		return dst
@@ -96,7 +98,12 @@ func (w *writer) questions(dst []byte) []byte {
 		dst = append(jsonx.Comma(dst), '{')
 		dst = w.name(dst, "rrname", rs[i].name)
 		dst = append(jsonx.Key(dst, "rrtype"), '"')
-		dst = append(appendType(dst, rs[i].typ), '"', '}')
+		from := len(dst)
+		dst = appendType(dst, rs[i].typ)
+		if small {
+			lower(dst[from:])
+		}
+		dst = append(dst, '"', '}')
 	}
 	return append(dst, ']')
 }

@@ -26,32 +26,11 @@ func appendMDNS(dst []byte, tx proto.Tx, _ proto.LogBit) []byte {
 	}
 	dst = jsonx.Uint(dst, "opcode", uint64(t.head.opcode()))
 	dst = jsonx.Uint(dst, "rcode", uint64(t.head.rcode()))
-	dst = w.mdnsQuestions(dst)
+	dst = w.questions(dst, true)
 	dst = w.mdnsList(dst, "answers", secAnswer)
 	dst = w.mdnsList(dst, "authorities", secAuthority)
 	dst = w.mdnsList(dst, "additionals", secAdditional)
 	return append(dst, '}')
-}
-
-func (w *writer) mdnsQuestions(dst []byte) []byte {
-	rs := w.t.section(secQuery)
-	if len(rs) == 0 {
-		return dst
-	}
-	dst = append(jsonx.Key(dst, "queries"), '[')
-	for i := range rs {
-		if w.full(dst) {
-			break
-		}
-		dst = append(jsonx.Comma(dst), '{')
-		dst = w.name(dst, "rrname", rs[i].name)
-		dst = append(jsonx.Key(dst, "rrtype"), '"')
-		from := len(dst)
-		dst = appendType(dst, rs[i].typ)
-		lower(dst[from:])
-		dst = append(dst, '"', '}')
-	}
-	return append(dst, ']')
 }
 
 func (w *writer) mdnsList(dst []byte, key string, section int) []byte {

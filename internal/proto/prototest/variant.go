@@ -3,6 +3,7 @@ package prototest
 import (
 	"fmt"
 	"slices"
+	"testing"
 
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 )
@@ -43,7 +44,7 @@ func variants(c *Case) []variant {
 	var out []variant
 	if !c.UDP {
 		out = append(out, variant{"merged", merge(whole), same})
-		for _, n := range []int{1, 2, 3, 7, 1460} {
+		for _, n := range pick([]int{1, 2, 3, 7, 1460}) {
 			cuts := cut(merge(whole), n)
 			out = append(out, variant{fmt.Sprintf("cut%d", n), cuts, same})
 		}
@@ -59,7 +60,7 @@ func variants(c *Case) []variant {
 		variant{"client-only", only(whole, proto.ToServer), anything},
 	)
 	if !c.UDP {
-		for _, n := range []int{1, 5, 100} {
+		for _, n := range pick([]int{1, 5, 100}) {
 			out = append(out, variant{fmt.Sprintf("weave%d", n), weave(whole, n), loose})
 		}
 	}
@@ -71,6 +72,14 @@ func variants(c *Case) []variant {
 
 // maxHoles bounds the variants of a long script.
 const maxHoles = 32
+
+// pick leaves the first one to a short run.
+func pick(sizes []int) []int {
+	if testing.Short() {
+		return sizes[:1]
+	}
+	return sizes
+}
 
 // merge joins neighbours of one direction.
 func merge(in []step) (out []step) {

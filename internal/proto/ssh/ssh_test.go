@@ -199,25 +199,7 @@ func TestGap(t *testing.T) {
 	}
 }
 
-func TestAllocs(t *testing.T) {
-	for _, c := range cases() {
-		p := newParser(&proto.Config{})
-		flow := func() {
-			p.Reset()
-			for _, s := range c.Script {
-				if p.Data(s.Dir, s.Bytes).Stop {
-					break
-				}
-			}
-			p.Close(proto.ToServer)
-			p.Close(proto.ToClient)
-			p.Free(len(p.Txs()))
-		}
-		if n := testing.AllocsPerRun(20, flow); n != 0 {
-			t.Errorf("%s: %v allocations", c.Name, n)
-		}
-	}
-}
+func TestAllocs(t *testing.T) { prototest.Allocs(t, Descriptor(), cases()) }
 
 func BenchmarkNegotiation(b *testing.B) {
 	script := cases()[0].Script

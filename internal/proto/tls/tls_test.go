@@ -79,26 +79,7 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// TestAllocs plays whole flows on a warm parser.
-func TestAllocs(t *testing.T) {
-	for _, c := range cases(t) {
-		p := newParser(&proto.Config{})
-		flow := func() {
-			p.Reset()
-			for _, s := range c.Script {
-				if p.Data(s.Dir, s.Bytes).Stop {
-					break
-				}
-			}
-			p.Close(proto.ToServer)
-			p.Close(proto.ToClient)
-			p.Free(len(p.Txs()))
-		}
-		if n := testing.AllocsPerRun(20, flow); n != 0 {
-			t.Errorf("%s: %v allocations", c.Name, n)
-		}
-	}
-}
+func TestAllocs(t *testing.T) { prototest.Allocs(t, Descriptor(), cases(t)) }
 
 // TestEncrypted: the bytes that end the handshakes are not ciphertext yet.
 func TestEncrypted(t *testing.T) {

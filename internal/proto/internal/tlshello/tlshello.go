@@ -164,22 +164,29 @@ func ViewClient(msg []byte, dtls bool) (c Client, ok bool) {
 	if len(r.b) == 0 {
 		return c, true
 	}
-	block := reader{b: r.some(r.u16())}
-	c.Exts = block.b
-	for len(block.b) > 0 {
-		at := len(c.Exts) - len(block.b)
-		typ := block.u16()
-		body := block.vec16()
-		if block.bad {
-			c.Exts = c.Exts[:at]
-			break
-		}
-		c.extension(uint16(typ), body)
-	}
-	if r.bad || block.bad {
+	exts, whole := r.extensions(c.extension)
+	c.Exts = exts
+	if !whole {
 		c.Flaws |= Truncated
 	}
 	return c, true
+}
+
+// extensions calls each for the extensions of a block (RFC 8446 §4.2) and
+// returns those that are whole; all says that none was cut.
+func (r *reader) extensions(each func(typ uint16, body []byte)) (exts []byte, all bool) {
+	block := reader{b: r.some(r.u16())}
+	exts = block.b
+	for len(block.b) > 0 {
+		at := len(exts) - len(block.b)
+		typ := block.u16()
+		body := block.vec16()
+		if block.bad {
+			return exts[:at], false
+		}
+		each(uint16(typ), body)
+	}
+	return exts, !r.bad
 }
 
 // extension reads one extension's body.
@@ -282,19 +289,9 @@ func ViewServer(msg []byte) (s Server, ok bool) {
 	if len(r.b) == 0 {
 		return s, true
 	}
-	block := reader{b: r.some(r.u16())}
-	s.Exts = block.b
-	for len(block.b) > 0 {
-		at := len(s.Exts) - len(block.b)
-		typ := block.u16()
-		body := block.vec16()
-		if block.bad {
-			s.Exts = s.Exts[:at]
-			break
-		}
-		s.extension(uint16(typ), body)
-	}
-	if r.bad || block.bad {
+	exts, whole := r.extensions(s.extension)
+	s.Exts = exts
+	if !whole {
 		s.Flaws |= Truncated
 	}
 	return s, true
