@@ -217,6 +217,11 @@ func TestExpire(t *testing.T) {
 			x.Track(udp(hostA, hostB, 1, 2, 0))
 			x.Expire(flowtest.Epoch)
 		}, 39 * time.Second, 41 * time.Second},
+		{"clock set back", func(x *flow.Table) {
+			x.Track(udp(hostB, hostA, 3, 4, 2*time.Hour))
+			expireAll(x, 3*time.Hour)
+			x.Track(udp(hostA, hostB, 1, 2, 0))
+		}, 29 * time.Second, 31 * time.Second},
 	}
 	for _, tt := range tests {
 		table, r := newTable(flow.DefaultConfig())

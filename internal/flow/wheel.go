@@ -16,6 +16,10 @@ const (
 	noTick    = ^uint32(0)
 	tickNanos = 1e9
 
+	// maxBackward is how many seconds of disorder packets may come in before it
+	// counts as a clock set back.
+	maxBackward = 60
+
 	// expireBudget bounds the flows looked at by one call of Expire.
 	expireBudget = 512
 )
@@ -78,6 +82,11 @@ func (t *Table) Expire(now int64) {
 	}
 	tick := now / tickNanos
 	w.cursor = max(w.cursor, tick-wheelLen)
+	if tick < w.cursor-maxBackward {
+		// A clock was set back: nothing would expire until it has caught up. All
+		// buckets come up once, and flows are put where their limits are now.
+		w.cursor = tick - wheelLen
+	}
 	for budget := expireBudget; budget > 0; {
 		i := w.heads[uint32(w.cursor)&(wheelLen-1)]
 		switch {
