@@ -72,7 +72,8 @@ func (e *Engine) inspectTx(c *ctx, tx proto.Tx, pr *protoRules) {
 	}
 	waiting := len(ds.Candidates[d]) > 0
 	growing := progress < pr.last && e.grows(pr, progress)
-	if !fresh && !growing && !(waiting && c.stream != nil) && !(pr.events && !b.Events.Empty()) {
+	raw := c.fs != nil && c.fs.st[d].due
+	if !fresh && !growing && !(waiting && raw) && !(pr.events && !b.Events.Empty()) {
 		return
 	}
 	e.gen++
@@ -87,7 +88,7 @@ func (e *Engine) inspectTx(c *ctx, tx proto.Tx, pr *protoRules) {
 	grown := e.scanTx(c, tx, pr, progress)
 	ds.Seen[d] = b.Progress[d] + 1
 	news := fresh || grown || !growing
-	if len(ds.Candidates[d]) > 0 && (news || c.stream != nil) {
+	if len(ds.Candidates[d]) > 0 && (news || raw) {
 		e.evalTx(c, tx, pr, progress, !news)
 	}
 }

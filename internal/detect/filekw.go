@@ -25,7 +25,6 @@ func fileKeywords() []keyword {
 			return i >= 0 && bytes.EqualFold(name[i+1:], pat)
 		})},
 		{name: "filesize", parse: parseFileSize},
-		{name: "filestore", arg: argOptional, parse: noEffect("files are not stored")},
 		no("filemagic", "libmagic's database is not used", "match the first bytes with file.data"),
 		no("file.magic", "libmagic's database is not used", "match the first bytes with file.data"),
 		no("filemd5", "lists of hashes are not supported", ""),
@@ -99,12 +98,20 @@ func parseFileSize(b *builder, opt *rule.Option) error {
 	return nil
 }
 
-// noEffect accepts a keyword that changes nothing here, with a warning: the
-// rule matches as it would elsewhere.
-func noEffect(why string) func(*builder, *rule.Option) error {
-	return func(b *builder, o *rule.Option) error {
-		b.warn(o.Name+": no effect here: "+why, "the rule matches all the same")
-		return nil
+// noEffectKeywords are accepted with a warning: they don't change what the
+// rule matches, and what else they ask for isn't done here.
+func noEffectKeywords() []keyword {
+	word := func(name, why string) keyword {
+		return keyword{name: name, arg: argOptional, parse: func(b *builder, _ *rule.Option) error {
+			b.warn(name+": no effect here: "+why, "the rule matches all the same")
+			return nil
+		}}
+	}
+	return []keyword{
+		word("filestore", "files are not stored"),
+		word("tag", "packets after the match are not logged"),
+		word("bypass", "flows are inspected to their end"),
+		word("nfq_set_mark", "packets are copies and carry no mark"),
 	}
 }
 
@@ -115,9 +122,6 @@ func otherKeywords() []keyword {
 		}}
 	}
 	return []keyword{
-		{name: "tag", arg: argOptional, parse: noEffect("packets after the match are not logged")},
-		{name: "bypass", arg: argOptional, parse: noEffect("flows are inspected to their end")},
-		{name: "nfq_set_mark", arg: argOptional, parse: noEffect("packets are copies and carry no mark")},
 		no("lua", "Lua scripts are not run", ""), no("luajit", "Lua scripts are not run", ""),
 		no("iprep", "reputation lists are not supported", ""),
 		no("geoip", "no country database", ""),

@@ -36,7 +36,7 @@ func keywords() []keyword {
 			return nil
 		}}},
 		transformKeywords(), flowKeywords(), stateKeywords(), thresholdKeywords(),
-		headerKeywords(), eventKeywords(), fileKeywords(), otherKeywords(),
+		headerKeywords(), eventKeywords(), fileKeywords(), noEffectKeywords(), otherKeywords(),
 	)
 }
 
