@@ -10,6 +10,9 @@ const (
 	// maxUpgrades is how often a flow may change its protocol. Every change
 	// offers what is held again, so that nested CONNECTs would cost its square.
 	maxUpgrades = 8
+	// maxSpare is how many sessions, and parsers of each protocol, wait for the
+	// next flow; what a burst of flows left beyond them is given back.
+	maxSpare = 1024
 )
 
 // maxDatagramProbes is how many datagrams of one direction are offered to the
@@ -54,7 +57,9 @@ func NewPool(r *Registry, cfg *Config) *Pool {
 func (pl *Pool) Get(udp bool, serverPort, clientPort uint16) *Session {
 	var s *Session
 	if n := len(pl.free); n > 0 {
-		s, pl.free = pl.free[n-1], pl.free[:n-1]
+		s = pl.free[n-1]
+		pl.free[n-1] = nil
+		pl.free = pl.free[:n-1]
 	} else {
 		s = &Session{}
 	}
@@ -69,7 +74,9 @@ func (pl *Pool) Put(s *Session) {
 	for d := range s.rest {
 		s.empty(Dir(d))
 	}
-	pl.free = append(pl.free, s)
+	if len(pl.free) < maxSpare {
+		pl.free = append(pl.free, s)
+	}
 }
 
 // Session is one flow's application layer: it finds the protocol, buffers what
@@ -123,7 +130,9 @@ func (s *Session) reset(pl *Pool, udp bool) {
 func (s *Session) dropParser() {
 	if s.Parser != nil {
 		s.Parser.Reset()
-		s.pool.parsers[s.Index] = append(s.pool.parsers[s.Index], s.Parser)
+		if spare := &s.pool.parsers[s.Index]; len(*spare) < maxSpare {
+			*spare = append(*spare, s.Parser)
+		}
 		s.Parser = nil
 	}
 }
@@ -315,7 +324,9 @@ func (s *Session) begin(i int) {
 	s.pool.Counters.Found[i]++
 	free := &s.pool.parsers[i]
 	if n := len(*free); n > 0 {
-		s.Parser, *free = (*free)[n-1], (*free)[:n-1]
+		s.Parser = (*free)[n-1]
+		(*free)[n-1] = nil
+		*free = (*free)[:n-1]
 	} else {
 		s.Parser = s.Proto.New(s.pool.cfg)
 	}

@@ -226,6 +226,24 @@ func TestSessionNoAllocations(t *testing.T) {
 	}
 }
 
+// TestPoolShrinks: what a burst of flows needed is not kept for good.
+func TestPoolShrinks(t *testing.T) {
+	var calls []string
+	pl := world(&calls)
+	var burst []*Session
+	for range 2 * maxSpare {
+		s := pl.Get(false, 1, 2)
+		s.Data(0, []byte("two"))
+		burst = append(burst, s)
+	}
+	for _, s := range burst {
+		pl.Put(s)
+	}
+	if len(pl.free) != maxSpare || len(pl.parsers[1]) != maxSpare {
+		t.Errorf("%d sessions and %d parsers kept, want %d", len(pl.free), len(pl.parsers[1]), maxSpare)
+	}
+}
+
 func TestRegistryBounds(t *testing.T) {
 	for name, ds := range map[string][]*Descriptor{
 		"protocols": manyDescriptors(65),

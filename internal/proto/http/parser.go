@@ -6,7 +6,8 @@ import "github.com/mirrorwall/mirrorwall/internal/proto"
 const (
 	maxTx         = 512 // live transactions
 	maxUnanswered = 64  // requests kept while no response was ever seen
-	maxFree       = 8   // transactions kept for the next use
+	maxFree       = 8   // transactions kept for the flow's next use
+	maxSpare      = 2   // transactions kept for the next flow
 	maxKeepBytes  = 256 << 10
 )
 
@@ -346,5 +347,12 @@ func (p *parser) Reset() {
 	p.side[1].reset()
 	p.next, p.nextID, p.heard, p.upgrade = 0, 0, false, ""
 	p.stop = [2]bool{}
+	if len(p.free) > maxSpare {
+		clear(p.free[maxSpare:])
+		p.free = p.free[:maxSpare]
+	}
+	if cap(p.scratch) > maxKeepBytes/8 {
+		p.scratch = nil
+	}
 	p.ranges = assembly{file: p.ranges.file}
 }
