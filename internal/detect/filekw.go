@@ -25,12 +25,20 @@ func fileKeywords() []keyword {
 			return i >= 0 && bytes.EqualFold(name[i+1:], pat)
 		})},
 		{name: "filesize", parse: parseFileSize},
+		{name: "filestore", arg: argOptional, parse: parseFilestore},
 		no("filemagic", "libmagic's database is not used", "match the first bytes with file.data"),
 		no("file.magic", "libmagic's database is not used", "match the first bytes with file.data"),
 		no("filemd5", "lists of hashes are not supported", ""),
 		no("filesha1", "lists of hashes are not supported", ""),
 		no("filesha256", "lists of hashes are not supported", ""),
 	}
+}
+
+// parseFilestore asks for a file in the rule's direction, which nothing keeps.
+func parseFilestore(b *builder, _ *rule.Option) error {
+	b.warn("filestore: the file is not stored", "the rule matches transactions with a file")
+	b.addFileTest("filestore", proto.MaskBoth, func(*proto.File) bool { return true })
+	return nil
 }
 
 // addFileTest adds a test that some file of the transaction and direction must
@@ -108,7 +116,6 @@ func noEffectKeywords() []keyword {
 		}}
 	}
 	return []keyword{
-		word("filestore", "files are not stored"),
 		word("tag", "packets after the match are not logged"),
 		word("bypass", "flows are inspected to their end"),
 		word("nfq_set_mark", "packets are copies and carry no mark"),

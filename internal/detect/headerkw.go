@@ -54,13 +54,13 @@ func headerKeywords() []keyword {
 			return nil
 		}},
 		{name: "l3_proto", parse: parseL3},
-		{name: "ipv4-csum", parse: parseChecksum(4, 0, packet.FlagBadL3Sum)},
-		{name: "tcpv4-csum", parse: parseChecksum(4, packet.ProtoTCP, packet.FlagBadL4Sum)},
-		{name: "tcpv6-csum", parse: parseChecksum(6, packet.ProtoTCP, packet.FlagBadL4Sum)},
-		{name: "udpv4-csum", parse: parseChecksum(4, packet.ProtoUDP, packet.FlagBadL4Sum)},
-		{name: "udpv6-csum", parse: parseChecksum(6, packet.ProtoUDP, packet.FlagBadL4Sum)},
-		{name: "icmpv4-csum", parse: parseChecksum(4, packet.ProtoICMP, packet.FlagBadL4Sum)},
-		{name: "icmpv6-csum", parse: parseChecksum(6, packet.ProtoICMPv6, packet.FlagBadL4Sum)},
+		{name: "ipv4-csum", parse: parseChecksum(4, 0, (*packet.Packet).L3SumValid)},
+		{name: "tcpv4-csum", parse: parseChecksum(4, packet.ProtoTCP, (*packet.Packet).L4SumValid)},
+		{name: "tcpv6-csum", parse: parseChecksum(6, packet.ProtoTCP, (*packet.Packet).L4SumValid)},
+		{name: "udpv4-csum", parse: parseChecksum(4, packet.ProtoUDP, (*packet.Packet).L4SumValid)},
+		{name: "udpv6-csum", parse: parseChecksum(6, packet.ProtoUDP, (*packet.Packet).L4SumValid)},
+		{name: "icmpv4-csum", parse: parseChecksum(4, packet.ProtoICMP, (*packet.Packet).L4SumValid)},
+		{name: "icmpv6-csum", parse: parseChecksum(6, packet.ProtoICMPv6, (*packet.Packet).L4SumValid)},
 	}
 }
 
@@ -329,7 +329,9 @@ func parseL3(b *builder, opt *rule.Option) error {
 	return nil
 }
 
-func parseChecksum(version, proto uint8, flag packet.Flags) func(*builder, *rule.Option) error {
+// parseChecksum reads "valid" or "invalid". The sum is taken here: whether the
+// decoder verifies it is a setting, and what a rule means must not hang on it.
+func parseChecksum(version, proto uint8, valid func(*packet.Packet) bool) func(*builder, *rule.Option) error {
 	return func(b *builder, opt *rule.Option) error {
 		var bad bool
 		switch strings.Trim(strings.ToLower(strings.TrimSpace(opt.Value)), "\"") {
@@ -341,7 +343,7 @@ func parseChecksum(version, proto uint8, flag packet.Flags) func(*builder, *rule
 		}
 		b.packetTest(func(c *ctx) bool {
 			p := c.p
-			return p.IPVersion == version && (proto == 0 || p.Proto == proto) && p.Has(flag) == bad
+			return p.IPVersion == version && (proto == 0 || p.Proto == proto) && valid(p) != bad
 		})
 		return nil
 	}
