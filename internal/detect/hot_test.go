@@ -116,7 +116,8 @@ func FuzzCompile(f *testing.F) {
 		fakeRule(1, `fake.host; dotprefix; to_lowercase; content:".x"; endswith; fake.body; pcre:"/a(b)c/R"`),
 		fakeRule(1, `content:"a"; fake_line; base64_decode:bytes 4,relative; base64_data; content:"q"`),
 		ruleOf(1, "pass ip [1.2.3.4,!5.6.7.8] any -> $HOME_NET !80", `flags:S,12; threshold:type both,track by_src,count 1,seconds 1`),
-		ruleOf(1, "alert fake:request_head any any => any any", `flowint:a,+,1; xbits:set,b,track ip_src; entropy:value > 1; asn1:oversize_length 5`),
+		ruleOf(1, "alert fake:request_head any any -> any any", `flowint:a,+,1; xbits:set,b,track ip_src; entropy:value > 1; asn1:oversize_length 5`),
+		ruleOf(1, "alert fake any any => any 80", `fake.line; content:"a"; fake.both: to_client; content:"b"; fast_pattern; filesize:to_server,>1`),
 		ruleOf(1, "alert fake any any -> any any", `fake.line; pcrexform:"(a)"; xor:"0d"; from_base64:offset 1; bsize:>3; absent:or_else`),
 		ruleOf(1, "alert tcp any any -> any any", `content:"a"; replace:"b"; lua:x; bytetest:1`),
 	} {
