@@ -17,6 +17,7 @@ func (s *service) collectors() []prometheus.Collector {
 		f("respond_matched_total", "Records that a match list chose.", c.Matched.Load),
 		f("respond_delivered_total", "Deliveries that a receiver took.", c.Delivered.Load),
 		f("respond_retries_total", "Attempts that failed and are tried again.", c.Retried.Load),
+		f("respond_stalled_total", "Pauses because a dead letter could not be kept.", c.Stalled.Load),
 		f("respond_dead_letters_total", "Deliveries given up and kept as dead letters.", c.Dead.Load),
 		f("respond_unreadable_total", "Records in the spool that could not be read.", c.Unreadable.Load),
 		f("bus_appended_records_total", "Records taken by the spool.", func() uint64 { return s.spool.Counters().Records }),

@@ -100,9 +100,6 @@ type Session struct {
 	// Dirty: the parser was called since the sensor last looked at Txs and
 	// cleared it.
 	Dirty bool
-	// TxBase0 is added to a transaction's ID in records. It is 0: as in
-	// Suricata, ids begin anew behind an upgrade.
-	TxBase0 uint64
 
 	pool      *Pool
 	udp       bool

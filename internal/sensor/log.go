@@ -154,7 +154,7 @@ func (w *Worker) logAlert(m *detect.Match, p *packet.Packet, f *flow.Flow) {
 		c.Direction = d.String()
 	}
 	if m.Tx != nil {
-		c.HasTx, c.TxID = true, m.Tx.Base().ID+s.TxBase0
+		c.HasTx, c.TxID = true, m.Tx.Base().ID
 	}
 	w.enc.Begin(c)
 	if !p.Has(packet.FlagFlowEnd) {
@@ -255,7 +255,7 @@ func (w *Worker) logTx(p *packet.Packet, f *flow.Flow, s *proto.Session, tx prot
 			dir = flow.ToClient
 		}
 		w.direct(f, dir)
-		c.HasTx, c.TxID = true, b.ID+s.TxBase0
+		c.HasTx, c.TxID = true, b.ID
 		w.C.Transactions++
 		w.enc.Begin(c)
 		w.enc.App(s.Proto, tx, bit)
@@ -284,7 +284,7 @@ func (w *Worker) logEvents(p *packet.Packet, f *flow.Flow, s *proto.Session, tx 
 		}
 		w.C.AppEvents++
 		c := w.header("anomaly", p, f)
-		c.HasTx, c.TxID = true, b.ID+s.TxBase0
+		c.HasTx, c.TxID = true, b.ID
 		w.enc.Begin(c)
 		w.enc.Anomaly("applayer", name, "proto_parser", s.Proto.Name)
 		w.enc.End(c)

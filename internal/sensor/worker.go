@@ -195,10 +195,7 @@ func (w *Worker) packet(p *packet.Packet) {
 	if w.dup != nil && w.dup.Seen(p) {
 		w.C.Dups++
 	}
-	if p.Time >= w.nextExpire {
-		w.table.Expire(p.Time)
-		w.nextExpire = p.Time + expireEvery
-	}
+	w.expire(p.Time)
 	f, d := w.table.Track(p)
 	if p.Has(packet.FlagDup) {
 		return
@@ -238,13 +235,20 @@ func (w *Worker) inspect(p *packet.Packet, f *flow.Flow, d flow.Dir, c *conn) {
 	}
 }
 
-// Idle looks after flows while nothing arrives: now stands in for packet time,
-// in nanoseconds. It also hands on finished records.
-func (w *Worker) Idle(now int64) {
-	if now >= w.nextExpire {
+// expire looks for idle flows once a second of packet time, and at once when
+// the clock was set back.
+func (w *Worker) expire(now int64) {
+	const back = int64(60e9)
+	if now >= w.nextExpire || now < w.nextExpire-back {
 		w.table.Expire(now)
 		w.nextExpire = now + expireEvery
 	}
+}
+
+// Idle looks after flows while nothing arrives: now stands in for packet time,
+// in nanoseconds. It also hands on finished records.
+func (w *Worker) Idle(now int64) {
+	w.expire(now)
 	// Lost lines are counted by the output, which also reports the first.
 	_ = w.Flush()
 }
