@@ -158,10 +158,18 @@ type rulesFlags struct {
 
 func (f *rulesFlags) add(c *cobra.Command, withRules bool) {
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	c.Flags().StringArrayVar(&f.set, "set", nil, "change a setting, `key=value` (vars.address-groups.HOME_NET=…)")
+	f.addSet(c)
 	if withRules {
-		c.Flags().StringArrayVarP(&f.rules, "rules", "r", nil, "rules `file` instead of the bundled set; may be repeated")
+		f.addRules(c)
 	}
+}
+
+func (f *rulesFlags) addSet(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.set, "set", nil, "change a setting, `key=value` (vars.address-groups.HOME_NET=…)")
+}
+
+func (f *rulesFlags) addRules(c *cobra.Command) {
+	c.Flags().StringArrayVarP(&f.rules, "rules", "r", nil, "rules `file` instead of the bundled set; may be repeated")
 }
 
 // compile loads the rules that a rules command works on.
@@ -222,6 +230,9 @@ func (a *app) checkText(rep *ruleReport) {
 	}
 	for _, v := range rep.warnings {
 		fmt.Fprintf(a.out, "%s: warning: sid %d: %s\n", v.Pos, v.SID, v.Reason)
+		if v.Hint != "" {
+			fmt.Fprintf(a.out, "\thint: %s\n", v.Hint)
+		}
 	}
 	fmt.Fprintf(a.out, "%d rules: %d active, %d inactive, %d refused\n", rep.Rules, rep.Active, rep.Inactive, rep.Refused)
 }
@@ -248,6 +259,12 @@ func (a *app) checkJSON(rep *ruleReport) error {
 		errs = append(errs, enc.Encode(checkLine{
 			State: v.State.String(), SID: v.SID, File: v.Pos.File, Line: v.Pos.Line, Column: v.Pos.Column,
 			Reason: v.Reason, Hint: v.Hint, Proto: v.Proto,
+		}))
+	}
+	for _, v := range rep.warnings {
+		errs = append(errs, enc.Encode(checkLine{
+			State: "warning", SID: v.SID, File: v.Pos.File, Line: v.Pos.Line, Column: v.Pos.Column,
+			Reason: v.Reason, Hint: v.Hint,
 		}))
 	}
 	return errors.Join(append(errs, enc.Encode(rep))...)
@@ -334,7 +351,8 @@ func (a *app) rulesExplain() *cobra.Command {
 			return fail(fmt.Errorf("no rule with sid %d", sid), "name the rules file with --rules")
 		},
 	}
-	f.add(c, true)
+	f.addSet(c)
+	f.addRules(c)
 	return c
 }
 
