@@ -13,6 +13,7 @@ const (
 	v2ClientHello     = 1
 	v2ClientMasterKey = 2
 	v2ServerHello     = 4
+	v2Refused         = 0xff // ours: a message that is not read
 )
 
 // Bounds of an SSLv2 hello: its fixed part, and what is kept of it.
@@ -65,6 +66,7 @@ func (p *parser) v2Body(d proto.Dir, s *side, b []byte) {
 	if !s.v2.typed {
 		s.v2.typed, s.v2.kind = true, b[0]
 		if !p.v2Begin(d, s) {
+			s.v2.kind = v2Refused // the rest of it, in later calls, as well
 			return
 		}
 	}
@@ -117,6 +119,10 @@ func (p *parser) v2Begin(d proto.Dir, s *side) bool {
 // framing.
 func (p *parser) v2Client(d proto.Dir, s *side, b []byte) {
 	t := &p.tx
+	if len(b) < v2MinHello {
+		p.fail(d, s, evInvalidSSLv2Header)
+		return
+	}
 	version := binary.BigEndian.Uint16(b[1:])
 	ciphers, id := int(binary.BigEndian.Uint16(b[3:])), int(binary.BigEndian.Uint16(b[5:]))
 	challenge := int(binary.BigEndian.Uint16(b[7:]))
