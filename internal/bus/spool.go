@@ -16,7 +16,8 @@ import (
 )
 
 // Spool is a directory of segments. Append may be called by several
-// goroutines. One process at a time writes; readers may live elsewhere.
+// goroutines. One process at a time writes, which a lock on the directory
+// holds; readers may live elsewhere.
 type Spool struct {
 	dir string
 	opt Options
@@ -24,6 +25,7 @@ type Spool struct {
 	mu       sync.Mutex
 	c        *codec
 	f        *os.File
+	lock     *os.File  // held while the spool is open; nil where there are no locks
 	segments []segment // oldest first, the last is open
 	buf      []byte
 	dirty    bool
@@ -42,22 +44,45 @@ type segment struct {
 }
 
 // Open opens or makes the spool in dir. A block cut short by a crash at the end
-// of the last segment is removed.
+// of the last segment is removed. A directory that another Spool writes to is a
+// *LockedError.
 func Open(dir string, opt Options) (*Spool, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
-	c, err := newCodec()
+	lock, err := lockDir(dir)
 	if err != nil {
+		return nil, openError(dir, err)
+	}
+	s := &Spool{dir: dir, opt: opt.withDefaults(), lock: lock, wake: make(chan struct{}), stop: make(chan struct{})}
+	if s.c, err = newCodec(); err != nil {
+		s.unlock()
 		return nil, err
 	}
-	s := &Spool{dir: dir, opt: opt.withDefaults(), c: c, wake: make(chan struct{}), stop: make(chan struct{})}
 	if err := s.load(); err != nil {
-		return nil, fmt.Errorf("spool %s: %w", dir, err)
+		s.c.close()
+		s.unlock()
+		return nil, openError(dir, err)
 	}
 	s.done.Add(1)
 	go s.syncLoop()
 	return s, nil
+}
+
+// openError names the directory, unless err does so itself.
+func openError(dir string, err error) error {
+	if le := (*LockedError)(nil); errors.As(err, &le) {
+		return err
+	}
+	return fmt.Errorf("spool %s: %w", dir, err)
+}
+
+// unlock lets another process write.
+func (s *Spool) unlock() {
+	if s.lock != nil {
+		// Nothing was written to it.
+		_ = s.lock.Close()
+	}
 }
 
 func (s *Spool) load() error {
@@ -367,5 +392,6 @@ func (s *Spool) Close() error {
 	s.mu.Unlock()
 	s.done.Wait()
 	s.c.close()
+	s.unlock()
 	return err
 }
