@@ -35,11 +35,43 @@ type app struct {
 func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a := &app{in: in, out: out, err: errw}
+	// The first signal asks; after it the next one ends the process, also where
+	// a call blocks that can't be asked (the open of a pipe).
+	context.AfterFunc(ctx, stop)
+	w := &checkedWriter{w: out}
+	a := &app{in: in, out: w, err: errw}
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if w.err != nil && err == nil {
+		err = fail(fmt.Errorf("standard output: %w", w.err), "is the disk full, or the pipe closed?")
+	}
 	return a.finish(err)
+}
+
+// checkedWriter remembers the first failed write: what was not printed must
+// not count as done.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (c *checkedWriter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return n, err
+}
+
+// fileOf is the file that w writes to, or nil: for those who ask whether it is
+// a terminal.
+func fileOf(w io.Writer) *os.File {
+	if c, ok := w.(*checkedWriter); ok {
+		w = c.w
+	}
+	f, _ := w.(*os.File)
+	return f
 }
 
 func (a *app) root() *cobra.Command {

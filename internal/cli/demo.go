@@ -273,7 +273,7 @@ func (d *demoRun) outcome(took time.Duration) *demo.Outcome {
 	in, c := d.input(), &d.service.responder.C
 	o := &demo.Outcome{
 		Took: took, Sent: d.player.Sent(), Received: in.received, Kernel: in.kernel, Ours: in.ours,
-		Losses: d.losses(), Rules: d.service.report.Active, Findings: d.board.Findings(),
+		Losses: d.losses(), Rules: d.service.report.Load().Active, Findings: d.board.Findings(),
 		Scenarios: d.ledger.Scenarios(), Webhooks: d.receiver.Totals(),
 		Matched: c.Matched.Load(), Dead: c.Dead.Load(),
 	}
@@ -286,7 +286,7 @@ func (d *demoRun) view() *demo.View {
 	in, now := d.input(), time.Now()
 	v := &demo.View{
 		Uptime: now.Sub(d.began), For: d.f.length, Now: now, Frames: in.received,
-		Rules: d.service.report.Active, Lost: in.kernel + in.ours,
+		Rules: d.service.report.Load().Active, Lost: in.kernel + in.ours,
 		Findings: d.board.Findings(), Received: d.receiver.Totals(),
 		Failed: d.service.responder.C.Retried.Load() + d.service.responder.C.Dead.Load(),
 		EVE:    filepath.Join(d.dir, "eve.json"),
@@ -343,7 +343,7 @@ type demoShow interface {
 
 // newShow draws on a terminal and prints lines anywhere else.
 func (d *demoRun) newShow(w io.Writer) demoShow {
-	if f, ok := w.(*os.File); ok && isTerminal(f) {
+	if f := fileOf(w); f != nil && isTerminal(f) {
 		if _, _, ok := terminalSize(f); ok {
 			return &screenShow{d: d, f: f}
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,20 +74,32 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 		return err
 	}
 	defer stopProfile()
-	cfg, err := a.sensorConfig(f)
+	cfg, rep, err := a.sensorConfig(f)
 	if err != nil {
 		return err
 	}
-	out, err := openEVE(f.eve, paths)
+	if err := f.guardFiles(paths); err != nil {
+		return err
+	}
+	out, err := openEVE(f.eve)
 	if err != nil {
 		return err
 	}
 	sum := newSummary()
+	if !slices.Equal(f.rules, []string{"none"}) {
+		sum.rules = rep
+	}
 	w := sensor.NewWorker(cfg, out, sum)
 	start := time.Now()
 	var bad []error
+	var read []string
 	for _, path := range paths {
-		if err := a.inspectFile(ctx, w, path); err != nil {
+		before := w.C.Packets
+		err := a.inspectFile(ctx, w, path)
+		if err == nil || w.C.Packets > before {
+			read = append(read, path)
+		}
+		if err != nil {
 			bad = append(bad, err)
 			if ctx.Err() != nil {
 				break
@@ -101,24 +114,24 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	if f.stats != "" {
 		err = errors.Join(err, writeStats(f.stats, w))
 	}
-	if f.eve != "-" && !f.quiet {
-		sum.print(a.out, w, paths, time.Since(start))
+	if f.eve != "-" && !f.quiet && len(read) > 0 {
+		sum.print(a.out, w, read, time.Since(start))
 	}
 	return err
 }
 
 // sensorConfig builds the worker's configuration from the flags.
-func (a *app) sensorConfig(f *inspectFlags) (*sensor.Config, error) {
+func (a *app) sensorConfig(f *inspectFlags) (*sensor.Config, *ruleReport, error) {
 	cfg, err := sensor.DefaultConfig(catalogue())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	switch f.checksums {
 	case "verify":
 		cfg.Decode.VerifyChecksums = true
 	case "ignore":
 	default:
-		return nil, &failure{
+		return nil, nil, &failure{
 			err:  fmt.Errorf("--checksums: want verify or ignore, got %q", f.checksums),
 			hint: "captures of a mirror have checksums that cannot be trusted; ignore is the default", code: exitUsage,
 		}
@@ -127,7 +140,7 @@ func (a *app) sensorConfig(f *inspectFlags) (*sensor.Config, error) {
 	for _, kv := range f.set {
 		key, value, ok := strings.Cut(kv, "=")
 		if !ok {
-			return nil, notKeyValue(kv)
+			return nil, nil, notKeyValue(kv)
 		}
 		err := st.Set(key, value)
 		unknown := errors.Is(err, sensor.ErrUnknownSetting)
@@ -136,21 +149,21 @@ func (a *app) sensorConfig(f *inspectFlags) (*sensor.Config, error) {
 			if unknown {
 				bad.hint = "--ignore-unknown-set lets unknown keys pass"
 			}
-			return nil, bad
+			return nil, nil, bad
 		}
 	}
 	rs, rep, err := a.loadRules(f.rules, cfg, st)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cfg.Rules = rs
 	if rep.Refused > 0 {
 		a.printRefused(rep, 10)
 		if f.strict {
-			return nil, &failure{err: fmt.Errorf("%d of %d rules refused", rep.Refused, rep.Rules), hint: "mirrorwall rules check lists them all", code: exitFailed}
+			return nil, nil, &failure{err: fmt.Errorf("%d of %d rules refused", rep.Refused, rep.Rules), hint: "mirrorwall rules check lists them all", code: exitFailed}
 		}
 	}
-	return cfg, nil
+	return cfg, rep, nil
 }
 
 // notKeyValue complains about a --set without a value.
@@ -210,7 +223,7 @@ type eveOutput interface {
 
 // openEVE opens the EVE file of an inspection, anew each time. What is no
 // plain file (/dev/null, a pipe) is written to as it is.
-func openEVE(path string, inputs []string) (eveOutput, error) {
+func openEVE(path string) (eveOutput, error) {
 	switch path {
 	case "":
 		return discard{}, nil
@@ -218,11 +231,6 @@ func openEVE(path string, inputs []string) (eveOutput, error) {
 		return record.OpenFile("-", record.FileOptions{})
 	}
 	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
-		for _, in := range inputs {
-			if ist, err := os.Stat(in); err == nil && os.SameFile(st, ist) {
-				return nil, &failure{err: fmt.Errorf("--eve: %s is a capture to be read", path), hint: "name another file", code: exitUsage}
-			}
-		}
 		if err := os.Remove(path); err != nil {
 			return nil, fail(fmt.Errorf("--eve: %w", err), "is the folder writable?")
 		}
@@ -232,6 +240,36 @@ func openEVE(path string, inputs []string) (eveOutput, error) {
 		return nil, fail(err, "is the folder there, and writable?")
 	}
 	return f, nil
+}
+
+// guardFiles refuses to write over what is read, or twice to one file.
+func (f *inspectFlags) guardFiles(captures []string) error {
+	taken := map[string]string{}
+	for _, p := range captures {
+		taken[p] = "a capture to be read"
+	}
+	for _, p := range f.rules {
+		taken[p] = "a rules file"
+	}
+	for _, o := range [...]struct{ flag, path string }{{"--eve", f.eve}, {"--stats", f.stats}} {
+		if o.path == "" || o.path == "-" {
+			continue
+		}
+		for p, what := range taken {
+			if p == o.path || sameRegular(p, o.path) {
+				return &failure{err: fmt.Errorf("%s: %s is %s", o.flag, o.path, what), hint: "name another file", code: exitUsage}
+			}
+		}
+		taken[o.path] = "what " + o.flag + " writes"
+	}
+	return nil
+}
+
+// sameRegular reports whether two paths lead to one plain file.
+func sameRegular(a, b string) bool {
+	sa, erra := os.Stat(a)
+	sb, errb := os.Stat(b)
+	return erra == nil && errb == nil && sa.Mode().IsRegular() && os.SameFile(sa, sb)
 }
 
 func writeStats(path string, w *sensor.Worker) error {

@@ -21,7 +21,7 @@ type progress struct {
 const progressAfter = time.Second
 
 func newProgress(w io.Writer, name string, get func() (done, total int64)) *progress {
-	if f, ok := w.(*os.File); !ok || !isTerminal(f) {
+	if f := fileOf(w); f == nil || !isTerminal(f) {
 		get = nil
 	}
 	now := time.Now()

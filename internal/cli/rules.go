@@ -24,6 +24,9 @@ import (
 
 // loadRules reads and compiles rule files; none given means the bundled set.
 func (a *app) loadRules(paths []string, cfg *sensor.Config, st *sensor.Settings) (*detect.Ruleset, *ruleReport, error) {
+	if err := checkVars(st.Vars); err != nil {
+		return nil, nil, err
+	}
 	parsed, err := parseRules(paths)
 	if err != nil {
 		return nil, nil, err

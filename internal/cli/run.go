@@ -38,11 +38,7 @@ func (a *app) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if s.report.Refused > 0 {
-		a.printRefused(s.report, 10)
-	}
-	log.Info("rules loaded", "active", s.report.Active, "inactive", s.report.Inactive, "refused", s.report.Refused,
-		"version", s.sensorCfg.Rules.Version())
+	s.logRules(a, "rules loaded")
 	for _, addr := range s.sensor.Addresses() {
 		log.Info("listening for mirrored traffic", "address", addr)
 	}
@@ -64,7 +60,7 @@ func (a *app) run(ctx context.Context, path string) error {
 					log.Error("rules not reloaded, the old ones stay", "err", err)
 					continue
 				}
-				log.Info("rules reloaded", "active", s.report.Active, "refused", s.report.Refused)
+				s.logRules(a, "rules reloaded")
 			}
 		}
 	}()
@@ -72,7 +68,9 @@ func (a *app) run(ctx context.Context, path string) error {
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	log.Info("stopped", "err", err)
+	if err == nil {
+		log.Info("stopped")
+	}
 	return err
 }
 
@@ -83,4 +81,17 @@ func loadConfig(path string) (*config.Config, error) {
 		return nil, fail(err, "--config names a YAML file, such as mirrorwall.yaml")
 	}
 	return cfg, err
+}
+
+// logRules tells which rules are in force; refused ones, or none at all, are a
+// warning.
+func (s *service) logRules(a *app, msg string) {
+	r := s.report.Load()
+	level := slog.LevelInfo
+	if r.Refused > 0 || r.Active == 0 {
+		level = slog.LevelWarn
+		a.printRefused(r, 10)
+	}
+	s.log.Log(context.Background(), level, msg, "active", r.Active, "inactive", r.Inactive, "refused", r.Refused,
+		"version", s.sensor.Rules().All.Version())
 }

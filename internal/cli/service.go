@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/mirrorwall/mirrorwall/internal/bus"
@@ -30,7 +31,7 @@ type service struct {
 	log       *slog.Logger
 	sensor    *sensor.Service
 	sensorCfg *sensor.Config
-	report    *ruleReport
+	report    atomic.Pointer[ruleReport]
 	eve       *record.File
 	spool     *bus.Spool
 	dead      *bus.Spool
@@ -119,7 +120,8 @@ func (s *service) openSensorConfig(a *app) error {
 	if err != nil {
 		return err
 	}
-	cfg.Rules, cfg.TenantRules, s.report = rules.All, rules.Tenants, rep
+	cfg.Rules, cfg.TenantRules = rules.All, rules.Tenants
+	s.report.Store(rep)
 	return nil
 }
 
@@ -145,6 +147,9 @@ func (s *service) compile(a *app) (*sensor.Rules, *ruleReport, error) {
 		parsed.errs = append(parsed.errs, more.errs...)
 	}
 	vars := withVars(detect.DefaultVars(), s.cfg.Vars)
+	if err := checkVars(vars); err != nil {
+		return nil, nil, err
+	}
 	all, rep := detect.Compile(parsed.files, s.sensorCfg.DetectConfig(vars))
 	out := &sensor.Rules{All: all, Tenants: map[uint32]*detect.Ruleset{}}
 	for i, t := range s.cfg.Tenants {
@@ -152,6 +157,9 @@ func (s *service) compile(a *app) (*sensor.Rules, *ruleReport, error) {
 			continue
 		}
 		own := withVars(withVars(detect.DefaultVars(), s.cfg.Vars), t.Vars)
+		if err := checkVars(own); err != nil {
+			return nil, nil, fmt.Errorf("tenant %s: %w", t.Name, err)
+		}
 		out.Tenants[s.sensorCfg.Tenants.ID(i)], _ = detect.Compile(parsed.files, s.sensorCfg.DetectConfig(own))
 	}
 	return out, newRuleReport(parsed, rep), nil
@@ -163,8 +171,8 @@ func (s *service) reload(a *app) error {
 	if err != nil {
 		return err
 	}
-	s.report = rep
 	s.sensor.Reload(rules)
+	s.report.Store(rep)
 	return nil
 }
 

@@ -24,6 +24,7 @@ const maxHosts = 1 << 16
 
 // summary gathers what a person wants to know of a capture.
 type summary struct {
+	rules   *ruleReport // nil: none were asked for
 	apps    map[string]*appRow
 	hosts   map[packet.Addr]uint64
 	threats map[uint32]*threatRow
@@ -90,8 +91,15 @@ func (s *summary) FlowEnd(c *record.Common, f *flow.Flow) {
 }
 
 func (s *summary) print(w io.Writer, wk *sensor.Worker, paths []string, took time.Duration) {
-	fmt.Fprintf(w, "%s: %d packets, %s, %d flows, in %.2f s\n", strings.Join(paths, ", "),
+	name := strings.Join(paths, ", ")
+	if len(paths) > 4 {
+		name = fmt.Sprintf("%d captures", len(paths))
+	}
+	fmt.Fprintf(w, "%s: %d packets, %s, %d flows, in %.2f s\n", name,
 		wk.C.Packets, bytesText(wk.C.Bytes), s.flows, took.Seconds())
+	if r := s.rules; r != nil {
+		fmt.Fprintf(w, "Rules: %d active, %d inactive, %d refused\n", r.Active, r.Inactive, r.Refused)
+	}
 	s.printApps(w)
 	s.printHosts(w)
 	s.printThreats(w)
