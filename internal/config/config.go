@@ -268,7 +268,7 @@ func complaint(name, msg string) error {
 	msg = strings.TrimPrefix(msg, "yaml: ")
 	if rest, ok := strings.CutPrefix(msg, "line "); ok {
 		if line, text, ok := strings.Cut(rest, ": "); ok {
-			text = typeNames.Replace(text)
+			text = withoutTypes(typeNames.Replace(text))
 			return fmt.Errorf("%s:%s: %s", name, line, text)
 		}
 	}
@@ -284,6 +284,17 @@ var typeNames = strings.NewReplacer(
 	" into int", ": want a number", " into bool", ": want true or false",
 	" into string", ": want text",
 )
+
+// withoutTypes says what a Go type stands for in YAML.
+func withoutTypes(text string) string {
+	if i := strings.LastIndex(text, " into []"); i >= 0 {
+		return text[:i] + ": want a list, one item a line after a dash"
+	}
+	if i := strings.LastIndex(text, " into config."); i >= 0 {
+		return text[:i] + ": want keys and values"
+	}
+	return text
+}
 
 // decodeStrict decodes a node with unknown keys as errors, all complaints at
 // once.
