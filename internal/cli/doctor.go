@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -36,9 +35,11 @@ func (a *app) doctorCommand() *cobra.Command {
 	return c
 }
 
-// finding is one thing that is well, or not, and what to do.
+// finding is one thing that is well, or not, and what to do. A note is worth
+// knowing and nothing to act upon.
 type finding struct {
 	OK   bool   `json:"ok"`
+	Note bool   `json:"note,omitempty"`
 	What string `json:"what"`
 	Do   string `json:"do,omitempty"`
 }
@@ -69,8 +70,11 @@ func (a *app) doctor(ctx context.Context, path string, asJSON bool) error {
 func printFindings(w io.Writer, found []finding) {
 	for _, f := range found {
 		mark := "ok  "
-		if !f.OK {
+		switch {
+		case !f.OK:
 			mark = "LOOK"
+		case f.Note:
+			mark = "note"
 		}
 		fmt.Fprintf(w, "%s  %s\n", mark, f.What)
 		if f.Do != "" {
@@ -81,17 +85,17 @@ func printFindings(w io.Writer, found []finding) {
 
 // diagnose walks the way of a mirrored packet, from the process outwards.
 func diagnose(ctx context.Context, cfg *config.Config) []finding {
+	if cfg.Health.Address == "" {
+		return []finding{{What: "health is switched off in the file: the service can't be asked",
+			Do: "set health: address: (127.0.0.1:9470) and restart the service"}}
+	}
 	st, err := fetchStatus(ctx, cfg.Health.Address)
 	if err != nil {
 		return append([]finding{{What: "the service does not answer: " + err.Error(),
 			Do: "start it: mirrorwall run --config FILE; or is health: address: another one?"}}, ports(cfg)...)
 	}
-	found := []finding{{OK: true, What: fmt.Sprintf("the service answers, up %s, %d rules active", time.Duration(st.UptimeSeconds)*time.Second, st.Rules)}}
-	for _, c := range st.Checks {
-		if !c.OK {
-			found = append(found, finding{What: "not ready: " + c.Name + ": " + c.Text})
-		}
-	}
+	found := []finding{{OK: true, What: fmt.Sprintf("the service answers, up %s, %s active", time.Duration(st.UptimeSeconds)*time.Second, counted(uint64(st.Rules), "rule"))}}
+	found = append(found, checkFindings(st.Checks)...)
 	var frames uint64
 	for i := range st.Listeners {
 		frames += st.Listeners[i].Frames
@@ -104,16 +108,57 @@ func diagnose(ctx context.Context, cfg *config.Config) []finding {
 		}
 		found = append(found, listenerFindings(l)...)
 	}
+	found = append(found, bufferFindings(st.Listeners, uint64(cfg.Sensor.ReceiveBuffer))...)
 	if frames == 0 {
 		return append(found, kernelFindings("/proc/net/snmp")...)
 	}
 	return append(found, trafficFindings(st)...)
 }
 
-func fetchStatus(ctx context.Context, address string) (*health.Status, error) {
-	if address == "" {
-		return nil, errors.New("health: address: is empty")
+func checkFindings(checks []health.Check) []finding {
+	var found []finding
+	for _, c := range checks {
+		if c.OK {
+			continue
+		}
+		what := c.Name + ": " + c.Text
+		if !c.Advisory {
+			what = "not ready: " + what
+		}
+		found = append(found, finding{What: what, Do: c.Hint})
 	}
+	return found
+}
+
+// granted is the receive buffer of one socket as it was asked for: the kernel
+// counts its own bookkeeping in and reports twice that. 0: not known here.
+func granted(l *health.Listener) uint64 { return uint64(max(0, l.ReceiveBuffer)) / 2 }
+
+// bufferFindings tells where the kernel granted less than the configuration
+// asks for.
+func bufferFindings(listeners []health.Listener, asked uint64) []finding {
+	var found []finding
+	for i := range listeners {
+		l := &listeners[i]
+		if got := granted(l); got > 0 && got < asked {
+			found = append(found, finding{
+				What: fmt.Sprintf("%s/udp: the kernel granted %s of %s of receive_buffer", l.Address, bytesText(got), bytesText(asked)),
+				Do:   fmt.Sprintf("sysctl -w net.core.rmem_max=%d, then restart the service", asked),
+			})
+		}
+	}
+	return found
+}
+
+// counted is a number with its noun, in the plural where it needs one.
+func counted(n uint64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+func fetchStatus(ctx context.Context, address string) (*health.Status, error) {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return nil, err
@@ -172,22 +217,22 @@ func listenerFindings(l *health.Listener) []finding {
 		if l.LastFrame != nil {
 			last = time.Since(*l.LastFrame).Truncate(time.Second).String() + " ago"
 		}
-		found = append(found, finding{OK: true, What: fmt.Sprintf("%s: %d frames, the last %s", where, l.Frames, last)})
+		found = append(found, finding{OK: true, What: fmt.Sprintf("%s: %s, the last %s", where, counted(l.Frames, "frame"), last)})
 		if l.LastFrame != nil && time.Since(*l.LastFrame) > time.Minute {
 			found = append(found, finding{What: where + ": silent for more than a minute",
 				Do: "a load balancer without listeners or targets drops mirrored traffic without a word; see the session and the target's health"})
 		}
 	}
 	if l.Malformed > 0 {
-		found = append(found, finding{What: fmt.Sprintf("%s: %d datagrams carry no VXLAN or GENEVE frame", where, l.Malformed),
+		found = append(found, finding{What: fmt.Sprintf("%s: %s without a VXLAN or GENEVE frame", where, counted(l.Malformed, "datagram")),
 			Do: "something else sends here (a health check over UDP?), or the encapsulation is another one: vxlan:// or geneve:// before the address"})
 	}
 	if l.KernelDrops > 0 {
-		found = append(found, finding{What: fmt.Sprintf("%s: the kernel dropped %d datagrams; its buffer of %s was full", where, l.KernelDrops, bytesText(uint64(l.ReceiveBuffer))),
+		found = append(found, finding{What: fmt.Sprintf("%s: the kernel dropped %s; its buffer of %s was full", where, counted(l.KernelDrops, "datagram"), bytesText(granted(l))),
 			Do: "raise net.core.rmem_max and sensor: receive_buffer:, or add sensor: workers:"})
 	}
 	if l.Truncated > 0 {
-		found = append(found, finding{What: fmt.Sprintf("%s: %d frames were cut", where, l.Truncated), Do: "set the mirror session's packet length to 8500 or less"})
+		found = append(found, finding{What: fmt.Sprintf("%s: %s cut", where, counted(l.Truncated, "frame")), Do: "set the mirror session's packet length to 8500 or less"})
 	}
 	return found
 }
@@ -196,26 +241,47 @@ func trafficFindings(st *health.Status) []finding {
 	var found []finding
 	if n := len(st.Sessions); n > 0 {
 		s := st.Sessions[0]
-		found = append(found, finding{OK: true, What: fmt.Sprintf("%d mirror sessions inspected; the busiest is VNI %d from %s with %d frames", n, s.VNI, s.Source, s.Frames)})
+		found = append(found, finding{OK: true, What: fmt.Sprintf("%s inspected; the busiest is VNI %d from %s with %s",
+			counted(uint64(n), "mirror session"), s.VNI, s.Source, counted(s.Frames, "frame"))})
 	}
 	for _, s := range st.Ignored[:min(5, len(st.Ignored))] {
-		found = append(found, finding{What: fmt.Sprintf("VNI %d from %s is refused by sources: %d frames not inspected", s.VNI, s.Source, s.Frames),
+		found = append(found, finding{What: fmt.Sprintf("VNI %d from %s is refused by sources: %s not inspected", s.VNI, s.Source, counted(s.Frames, "frame")),
 			Do: "if it is yours, add it to sensor: sources: networks: or vnis:"})
 	}
 	if st.Flows >= 100 && st.OneSided*2 > st.Flows {
 		found = append(found, finding{What: fmt.Sprintf("%d of %d flows show one direction only", st.OneSided, st.Flows),
 			Do: "the mirror filter needs rules for both directions; behind a load balancer use stickiness source_ip"})
 	}
-	for _, l := range st.Losses {
+	return append(found, lossFindings(st.Losses, st.Flows)...)
+}
+
+func lossFindings(losses []health.Cause, flows uint64) []finding {
+	var found []finding
+	for _, l := range losses {
 		switch l.Cause {
 		case "kernel_drop", "truncated", "malformed", "source_ignored":
 			continue // told above
 		}
-		if l.Count > 0 {
-			found = append(found, finding{What: fmt.Sprintf("%d %s", l.Count, l.Text), Do: "docs/operate explains each loss"})
+		if l.Count == 0 {
+			continue
 		}
+		f := finding{What: fmt.Sprintf("%s: %d", l.Text, l.Count), Do: "docs/operate explains " + l.Cause}
+		if usual(l.Cause) && l.Count*10 <= flows {
+			f = finding{OK: true, Note: true, What: fmt.Sprintf("%s: %d, of %s", l.Text, l.Count, counted(flows, "flow"))}
+		}
+		found = append(found, f)
 	}
 	return found
+}
+
+// usual tells the losses that healthy traffic has, too: they mean something
+// only where they are more than a tenth of the flows.
+func usual(cause string) bool {
+	switch cause {
+	case "stream_gap", "stream_depth", "parser_stop", "parser_hoard", "upgrade_limit":
+		return true
+	}
+	return false
 }
 
 // kernelFindings reads the kernel's own UDP counters: a datagram may have

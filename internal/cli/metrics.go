@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/mirrorwall/mirrorwall/internal/record"
 	"github.com/mirrorwall/mirrorwall/internal/sensor/health"
 )
 
@@ -28,6 +32,16 @@ func (s *service) collectors() []prometheus.Collector {
 		f("bus_write_errors_total", "Appends that failed; their records are lost.", func() uint64 { return s.spool.Counters().WriteErrors }),
 		f("bus_damaged_blocks_total", "Blocks of the spool skipped for a wrong checksum.", func() uint64 { return s.spool.Counters().Damaged }),
 	}
+	rules := func(state string, get func(*ruleReport) int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "mirrorwall_sensor_rules", Help: "Rules of the files, by what became of them.",
+			ConstLabels: prometheus.Labels{"state": state},
+		}, func() float64 { return float64(get(s.report.Load())) })
+	}
+	out = append(out,
+		rules("active", func(r *ruleReport) int { return r.Active }),
+		rules("inactive", func(r *ruleReport) int { return r.Inactive }),
+		rules("refused", func(r *ruleReport) int { return r.Refused }))
 	if s.eve != nil {
 		out = append(out,
 			f("eve_lost_bytes_total", "Bytes of records that never reached eve.json.", func() uint64 { _, b := s.eve.Lost(); return b }),
@@ -36,11 +50,56 @@ func (s *service) collectors() []prometheus.Collector {
 	return out
 }
 
-// checks are the conditions of readiness that the outputs add.
+// checks are the conditions of readiness that the outputs add, and what else
+// needs a look.
 func (s *service) checks() []health.Check {
 	c := health.Check{Name: "spool", OK: !s.spool.Failing(), Text: "records are kept until delivered"}
 	if !c.OK {
 		c.Text = "the last records could not be kept: is the disk of state: full?"
 	}
-	return []health.Check{c}
+	out := []health.Check{c}
+	if s.eve != nil {
+		_, lost := s.eve.Lost()
+		out = append(out, eveCheck(s.eve.Err(), lost))
+	}
+	n := &s.responder.C
+	return append(out, responseCheck(n.Dead.Load(), n.Stalled.Load()), refusedCheck(s.report.Load().Refused))
+}
+
+// eveCheck fails once bytes were lost, until the restart: the log has a hole.
+func eveCheck(err error, lost uint64) health.Check {
+	if err == nil && lost == 0 {
+		return health.Check{Name: "eve", OK: true, Text: "every record reached the file"}
+	}
+	c := health.Check{Name: "eve", Text: fmt.Sprintf("%d bytes of records lost since the start", lost),
+		Hint: "is the disk of eve: path: full? make room, then restart: this stays until then"}
+	var le *record.LostError
+	if errors.As(err, &le) {
+		err = le.Err // the count is told already
+	}
+	if err != nil {
+		c.Text += ": " + err.Error()
+	}
+	return c
+}
+
+func responseCheck(dead, stalled uint64) health.Check {
+	c := health.Check{Name: "responses", OK: dead == 0 && stalled == 0, Advisory: true, Text: "no delivery was given up"}
+	switch {
+	case dead > 0:
+		c.Text = counted(dead, "dead letter") + " since the start: deliveries that were given up"
+		c.Hint = "a receiver refuses them, or was down too long: the service's log has the list and the error of each"
+	case stalled > 0:
+		c.Text = counted(stalled, "pause") + " since the start: the spool or the dead letters could not be written"
+		c.Hint = "is the disk of state: full?"
+	}
+	return c
+}
+
+func refusedCheck(refused int) health.Check {
+	c := health.Check{Name: "refused", OK: refused == 0, Advisory: true, Text: counted(uint64(refused), "rule") + " refused"}
+	if !c.OK {
+		c.Hint = "mirrorwall rules check lists them"
+	}
+	return c
 }

@@ -46,11 +46,16 @@ type Server struct {
 
 type lossPoint struct{ frames, drops uint64 }
 
-// Check is one condition of readiness.
+// Check is one condition of readiness, or of things that need a look.
 type Check struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
 	Text string `json:"text"`
+	// Advisory checks are shown, but one that is not OK does not make the sensor
+	// unready: another sensor would do no better.
+	Advisory bool `json:"advisory,omitempty"`
+	// Hint is what a person can do when the check is not OK.
+	Hint string `json:"hint,omitempty"`
 }
 
 // Listen opens address. extra, when not nil, adds conditions of other rooms.
@@ -169,11 +174,12 @@ func (s *Server) checks() []Check {
 	return c
 }
 
-// answer writes the checks, with status 503 when one fails.
+// answer writes the checks, with status 503 when one fails that is not
+// advisory.
 func (s *Server) answer(w http.ResponseWriter, checks []Check) {
 	status := http.StatusOK
 	for _, c := range checks {
-		if !c.OK {
+		if !c.OK && !c.Advisory {
 			status = http.StatusServiceUnavailable
 		}
 	}

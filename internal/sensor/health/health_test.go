@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -96,7 +97,7 @@ func ask(t *testing.T, s *Server, path string) (status int, body string) {
 	return r.StatusCode, string(b)
 }
 
-// failing returns the names of the checks that fail, and holds status, ok and
+// failing returns the names of the checks that make s unready, and holds status, ok and
 // checks against each other.
 func failing(t *testing.T, s *Server, path string) string {
 	t.Helper()
@@ -110,7 +111,7 @@ func failing(t *testing.T, s *Server, path string) string {
 		if c.Name == "" || c.Text == "" {
 			t.Errorf("a check without name or text: %s", body)
 		}
-		if !c.OK {
+		if !c.OK && !c.Advisory {
 			bad = append(bad, c.Name)
 		}
 	}
@@ -150,6 +151,25 @@ func TestExtraChecks(t *testing.T) {
 	s, _ := start(t, oneRule, func() []Check { return []Check{{Name: "spool", OK: false, Text: "full"}} })
 	if bad := failing(t, s, "/readyz"); bad != "spool" {
 		t.Errorf("fails %q, want spool", bad)
+	}
+}
+
+// TestAdvisory: what needs a look is shown and leaves the sensor ready.
+func TestAdvisory(t *testing.T) {
+	want := Check{Name: "responses", Text: "3 dead letters", Advisory: true, Hint: "see the log"}
+	s, _ := start(t, oneRule, func() []Check { return []Check{want} })
+	if bad := failing(t, s, "/readyz"); bad != "" {
+		t.Errorf("fails %q, want nothing", bad)
+	}
+	for _, path := range []string{"/readyz", "/status"} {
+		status, body := ask(t, s, path)
+		var a answer
+		if err := json.Unmarshal([]byte(body), &a); err != nil {
+			t.Fatal(err)
+		}
+		if status != http.StatusOK || !slices.Contains(a.Checks, want) {
+			t.Errorf("%s: status %d, %s", path, status, body)
+		}
 	}
 }
 
