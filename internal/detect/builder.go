@@ -24,6 +24,7 @@ type compiler struct {
 	addrs    map[string]addrResult
 	ports    map[string]portResult
 	bitNames map[uint64]string
+	checked  []checkedBit
 	rep      *Report
 }
 
@@ -59,6 +60,9 @@ type group struct {
 	xf   []transform
 	ops  []op
 	only proto.DirMask // "http.header: to_client" in a transactional rule
+
+	word *rule.Option // the sticky buffer that opened the group, or nil
+	used bool         // a protocol's keyword tests the buffer (urilen)
 }
 
 func newCompiler(cfg *Config, rep *Report) *compiler {
@@ -137,9 +141,11 @@ func (c *compiler) compileRule(r *rule.Rule) (*Signature, Verdict) {
 	b := &builder{c: c, r: r, s: s}
 	b.cur = b.newGroup(c.bufs.payload)
 	err := b.header()
+	var o *rule.Option
 	for i := 0; i < len(r.Options) && err == nil; i++ {
-		if err = b.option(&r.Options[i]); err != nil {
-			v.Pos = r.Options[i].Pos
+		o = &r.Options[i]
+		if err = b.option(o); err != nil {
+			v.Pos = o.Pos
 		}
 	}
 	if err == nil {
@@ -156,11 +162,13 @@ func (c *compiler) compileRule(r *rule.Rule) (*Signature, Verdict) {
 	switch {
 	case errors.As(err, &miss):
 		v.State, v.Proto = Inactive, miss.proto
-	case errors.As(err, &val):
-		v.State, v.Hint = Refused, val.Hint
-		v.Pos.Column += val.Offset
+	case errors.As(err, &val) && o != nil:
+		v.State, v.Hint, v.Pos = Refused, val.Hint, o.ErrorAt(val).Pos
 	case errors.As(err, &ref):
 		v.State, v.Hint = Refused, ref.hint
+		if ref.pos != nil {
+			v.Pos = *ref.pos
+		}
 	default:
 		v.State = Refused
 	}
@@ -191,7 +199,7 @@ func (b *builder) option(o *rule.Option) error {
 	}
 	var ref *refusal
 	if errors.As(err, &ref) && !strings.HasPrefix(ref.msg, o.Name+":") {
-		return &refusal{o.Name + ": " + ref.msg, ref.hint}
+		return &refusal{msg: o.Name + ": " + ref.msg, hint: ref.hint, pos: ref.pos}
 	}
 	b.lastWasOther = o.Name != "content" && !isModifier(o.Name)
 	return err
@@ -230,6 +238,7 @@ func (b *builder) unknown(o *rule.Option) error {
 func (b *builder) bufferWord(buf *buffer, o *rule.Option) error {
 	if b.c.bufs.sticky[o.Name] == buf && b.c.bufs.modifier[o.Name] != buf {
 		b.cur = b.newGroup(buf)
+		b.cur.word = o
 		return b.side(o)
 	}
 	from := b.groups[0]
@@ -277,6 +286,8 @@ func (b *builder) protoWord(list []protoKeyword, o *rule.Option) error {
 		t.by[k.idx] = txTestImpl{dirs: k.kw.Dir, progress: k.kw.Progress, test: test}
 	}
 	b.addTxTest(t)
+	// To Suricata urilen is a test on the buffer, the other keywords are not.
+	b.cur.used = b.cur.used || o.Name == "urilen" && b.cur.buf.name == "http.uri"
 	return nil
 }
 
@@ -361,6 +372,9 @@ func (b *builder) warn(msg, hint string) {
 
 // finish checks the rule as a whole and settles what kind it is.
 func (b *builder) finish() error {
+	if err := b.checkSticky(); err != nil {
+		return err
+	}
 	if err := b.finishGroups(); err != nil {
 		return err
 	}

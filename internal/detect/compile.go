@@ -77,6 +77,7 @@ func Compile(files []*rule.File, cfg *Config) (*Ruleset, *Report) {
 			rs.addRule(c, r, latest[ruleKey{r.GID, r.SID}])
 		}
 	}
+	c.warnUnset(files)
 	rs.order()
 	rs.applyThresholds(c)
 	rs.group(c)
@@ -114,6 +115,7 @@ func (rs *Ruleset) addRule(c *compiler, r, latest *rule.Rule) {
 		s.chooseFast()
 		s.settleClasses(c.cfg.Registry)
 		rs.sigs = append(rs.sigs, s)
+		c.noteChecked(r)
 	}
 	c.rep.add(v)
 }

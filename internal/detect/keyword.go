@@ -41,11 +41,14 @@ func keywords() []keyword {
 }
 
 // refusal is why a rule can't run as written.
-type refusal struct{ msg, hint string }
+type refusal struct {
+	msg, hint string
+	pos       *rule.Pos // or nil for the option that is being read
+}
 
 func (r *refusal) Error() string { return r.msg }
 
-func refuse(msg, hint string) error { return &refusal{msg, hint} }
+func refuse(msg, hint string) error { return &refusal{msg: msg, hint: hint} }
 
 // missing says that a rule needs a protocol without a parser here.
 type missing struct{ proto string }

@@ -219,6 +219,9 @@ func (p *parser) option(r *Rule, end int) *Error {
 	if err := p.checkQuotes(&o, stop); err != nil {
 		return err
 	}
+	if err := p.checkOnce(&o, start); err != nil {
+		return err
+	}
 	p.options = append(p.options, o)
 	return p.common(r, &o)
 }
@@ -249,17 +252,6 @@ func (p *parser) value(o *Option, start, stop int) {
 	o.HasVal = true
 	o.ValPos = p.pos(start)
 	p.valueAt = start
-}
-
-// checkQuotes refuses a value that opens a quote and does not close it, which
-// nearly always is a ';' that should have been escaped.
-func (p *parser) checkQuotes(o *Option, stop int) *Error {
-	v := o.Value
-	if v == "" || v[0] != '"' || len(v) > 1 && v[len(v)-1] == '"' {
-		return nil
-	}
-	return p.errorAt(stop, `inside quotes, ; is written \; and " is written \"`,
-		o.Name+": unclosed quote")
 }
 
 // common reads the options that every user of a rule needs.
