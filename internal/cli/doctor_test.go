@@ -75,9 +75,9 @@ func TestChecks(t *testing.T) {
 		check health.Check
 		want  string
 	}{
-		{eveCheck(nil, 0), ""},
-		{eveCheck(errors.New("no space"), 7), "LOOK  not ready: eve: 7 bytes of records lost since the start: no space"},
-		{eveCheck(&record.LostError{Path: "eve.json", Bytes: 7, Err: errors.New("no space")}, 9), "LOOK  not ready: eve: 9 bytes of records lost since the start: no space"},
+		{eveCheck(nil, 0, false), ""},
+		{eveCheck(errors.New("no space"), 7, true), "LOOK  not ready: eve: 7 bytes of records lost since the start: no space"},
+		{eveCheck(&record.LostError{Path: "eve.json", Bytes: 7, Err: errors.New("no space")}, 9, true), "LOOK  not ready: eve: 9 bytes of records lost since the start: no space"},
 		{responseCheck(0, 0), ""},
 		{responseCheck(171, 2), "LOOK  responses: 171 dead letters since the start: deliveries that were given up"},
 		{responseCheck(0, 1), "LOOK  responses: 1 pause since the start: the spool or the dead letters could not be written"},

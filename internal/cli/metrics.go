@@ -60,19 +60,20 @@ func (s *service) checks() []health.Check {
 	out := []health.Check{c}
 	if s.eve != nil {
 		_, lost := s.eve.Lost()
-		out = append(out, eveCheck(s.eve.Err(), lost))
+		out = append(out, eveCheck(s.eve.Err(), lost, s.eve.Failing()))
 	}
 	n := &s.responder.C
 	return append(out, responseCheck(n.Dead.Load(), n.Stalled.Load()), refusedCheck(s.report.Load().Refused))
 }
 
-// eveCheck fails once bytes were lost, until the restart: the log has a hole.
-func eveCheck(err error, lost uint64) health.Check {
+// eveCheck fails while writes fail; what was lost before they recovered stays
+// to be seen, since the log has a hole, but takes no sensor out of the fleet.
+func eveCheck(err error, lost uint64, failing bool) health.Check {
 	if err == nil && lost == 0 {
 		return health.Check{Name: "eve", OK: true, Text: "every record reached the file"}
 	}
-	c := health.Check{Name: "eve", Text: fmt.Sprintf("%d bytes of records lost since the start", lost),
-		Hint: "is the disk of eve: path: full? make room, then restart: this stays until then"}
+	c := health.Check{Name: "eve", Advisory: !failing, Text: fmt.Sprintf("%d bytes of records lost since the start", lost),
+		Hint: "is the disk of eve: path: full?"}
 	var le *record.LostError
 	if errors.As(err, &le) {
 		err = le.Err // the count is told already

@@ -59,10 +59,10 @@ func (s *service) open(a *app, name string, obs sensor.Observer) error {
 		return err
 	}
 	if s.spool, err = bus.Open(filepath.Join(s.cfg.State, "spool"), bus.Options{}); err != nil {
-		return fail(err, "state: names the folder; it must be writable")
+		return stateError(err)
 	}
 	if s.dead, err = bus.Open(filepath.Join(s.cfg.State, "dead"), bus.Options{}); err != nil {
-		return fail(err, "state: names the folder; it must be writable")
+		return stateError(err)
 	}
 	if s.cfg.EVE.Path != "" {
 		s.eve, err = record.OpenFile(s.cfg.EVE.Path, record.FileOptions{
@@ -96,6 +96,16 @@ func (s *service) logOutcome(o respond.Outcome) {
 	case o.Err != nil && d.Attempt == 1:
 		s.log.Warn("delivery failed, trying again", "match_list", d.MatchList, "id", d.ID, "err", o.Err)
 	}
+}
+
+// stateError adds what a person can do about a state folder that can't be
+// used; an error that knows its own hint keeps it.
+func stateError(err error) error {
+	var h hinter
+	if errors.As(err, &h) {
+		return err
+	}
+	return fail(err, "state: names the folder; it must be writable")
 }
 
 func (s *service) openSensorConfig(a *app) error {

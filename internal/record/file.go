@@ -131,6 +131,13 @@ func (w *File) lostLocked(lines []byte, err error) error {
 	return nil
 }
 
+// Failing reports whether the last write failed.
+func (w *File) Failing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lastE != nil
+}
+
 // Lost returns how many writes and bytes never reached the file.
 func (w *File) Lost() (writes, bytes uint64) {
 	return w.lostWrites.Load(), w.lostBytes.Load()
