@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mirrorwall/mirrorwall/internal/base/units"
 	"github.com/mirrorwall/mirrorwall/internal/config"
 	"github.com/mirrorwall/mirrorwall/internal/sensor/health"
 )
@@ -142,7 +143,7 @@ func bufferFindings(listeners []health.Listener, asked uint64) []finding {
 		l := &listeners[i]
 		if got := granted(l); got > 0 && got < asked {
 			found = append(found, finding{
-				What: fmt.Sprintf("%s/udp: the kernel granted %s of %s of receive_buffer", l.Address, bytesText(got), bytesText(asked)),
+				What: fmt.Sprintf("%s/udp: the kernel granted %s of %s of receive_buffer", l.Address, units.Bytes(got), units.Bytes(asked)),
 				Do:   fmt.Sprintf("sysctl -w net.core.rmem_max=%d, then restart the service", asked),
 			})
 		}
@@ -228,7 +229,7 @@ func listenerFindings(l *health.Listener) []finding {
 			Do: "something else sends here (a health check over UDP?), or the encapsulation is another one: vxlan:// or geneve:// before the address"})
 	}
 	if l.KernelDrops > 0 {
-		found = append(found, finding{What: fmt.Sprintf("%s: the kernel dropped %s; its buffer of %s was full", where, counted(l.KernelDrops, "datagram"), bytesText(granted(l))),
+		found = append(found, finding{What: fmt.Sprintf("%s: the kernel dropped %s; its buffer of %s was full", where, counted(l.KernelDrops, "datagram"), units.Bytes(granted(l))),
 			Do: "raise net.core.rmem_max and sensor: receive_buffer:, or add sensor: workers:"})
 	}
 	if l.Truncated > 0 {

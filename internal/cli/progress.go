@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/mirrorwall/mirrorwall/internal/base/units"
 )
 
 // progress shows how far a long file has been read, on a terminal only.
@@ -39,10 +41,10 @@ func (p *progress) tick() {
 	p.last, p.shown = now, true
 	done, total := p.get()
 	if total <= 0 {
-		fmt.Fprintf(p.w, "\r\x1b[K%s: %s", p.name, bytesText(uint64(done)))
+		fmt.Fprintf(p.w, "\r\x1b[K%s: %s", p.name, units.Bytes(uint64(done)))
 		return
 	}
-	fmt.Fprintf(p.w, "\r\x1b[K%s: %3d %% of %s", p.name, done*100/total, bytesText(uint64(total)))
+	fmt.Fprintf(p.w, "\r\x1b[K%s: %3d %% of %s", p.name, done*100/total, units.Bytes(uint64(total)))
 }
 
 func (p *progress) done() {
@@ -56,17 +58,4 @@ func (p *progress) done() {
 func isTerminal(f *os.File) bool {
 	st, err := f.Stat()
 	return err == nil && st.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
-}
-
-// bytesText prints a size for people.
-func bytesText(n uint64) string {
-	switch {
-	case n >= 1<<30:
-		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	case n >= 1<<10:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
-	}
-	return fmt.Sprintf("%d B", n)
 }

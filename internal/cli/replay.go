@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mirrorwall/mirrorwall/internal/base/units"
 	"github.com/mirrorwall/mirrorwall/internal/capture/pcapfile"
 	"github.com/mirrorwall/mirrorwall/internal/replay"
 )
@@ -84,7 +85,7 @@ func (a *app) replay(ctx context.Context, f *replayFlags, path string) (err erro
 	}
 	took := time.Since(start).Seconds()
 	fmt.Fprintf(a.out, "%s: %d frames, %s sent to %s as VNI %d, in %.2f s (%.0f frames/s)\n",
-		path, s.C.Frames, bytesText(s.C.Bytes), to, f.vni, took, float64(s.C.Frames)/max(took, 1e-9))
+		path, s.C.Frames, units.Bytes(s.C.Bytes), to, f.vni, took, float64(s.C.Frames)/max(took, 1e-9))
 	for _, l := range []struct {
 		n    uint64
 		text string

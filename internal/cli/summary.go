@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/mirrorwall/mirrorwall/internal/base/units"
 	"github.com/mirrorwall/mirrorwall/internal/flow"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/record"
@@ -96,7 +97,7 @@ func (s *summary) print(w io.Writer, wk *sensor.Worker, paths []string, took tim
 		name = fmt.Sprintf("%d captures", len(paths))
 	}
 	fmt.Fprintf(w, "%s: %d packets, %s, %d flows, in %.2f s\n", name,
-		wk.C.Packets, bytesText(wk.C.Bytes), s.flows, took.Seconds())
+		wk.C.Packets, units.Bytes(wk.C.Bytes), s.flows, took.Seconds())
 	if r := s.rules; r != nil {
 		fmt.Fprintf(w, "Rules: %d active, %d inactive, %d refused\n", r.Active, r.Inactive, r.Refused)
 	}
@@ -125,7 +126,7 @@ func (s *summary) printApps(w io.Writer) {
 			if r.risk > 0 {
 				risk = fmt.Sprint(r.risk)
 			}
-			fmt.Fprintf(tw, "  %s\t%d\t%s\t%s\t%s\n", r.name, r.flows, bytesText(r.bytes), risk, cmp.Or(r.category, "-"))
+			fmt.Fprintf(tw, "  %s\t%d\t%s\t%s\t%s\n", r.name, r.flows, units.Bytes(r.bytes), risk, cmp.Or(r.category, "-"))
 		}
 	})
 	more(w, len(rows))
@@ -138,7 +139,7 @@ func (s *summary) printHosts(w io.Writer) {
 	fmt.Fprintf(w, "\nHosts (%d)\n", len(hosts))
 	table(w, func(tw *tabwriter.Writer) {
 		for _, h := range hosts[:min(5, len(hosts))] {
-			fmt.Fprintf(tw, "  %s\t%s\n", h.Netip(), bytesText(s.hosts[h]))
+			fmt.Fprintf(tw, "  %s\t%s\n", h.Netip(), units.Bytes(s.hosts[h]))
 		}
 	})
 }

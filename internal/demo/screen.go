@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/mirrorwall/mirrorwall/internal/base/units"
 )
 
 // View is everything that a screen shows.
@@ -140,7 +142,7 @@ func (s *screen) appRow(l *line, width int, st style, a *App) {
 	}
 	bytes, risk := "-", "-"
 	if a.Bytes > 0 {
-		bytes = size(a.Bytes)
+		bytes = units.Bytes(a.Bytes)
 	}
 	if a.Risk > 0 {
 		risk = fmt.Sprint(a.Risk)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mirrorwall/mirrorwall/internal/base/units"
 	"github.com/mirrorwall/mirrorwall/internal/record"
 )
 
@@ -160,7 +161,7 @@ func TestText(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{clip("abcdef", 4), "abc…"}, {clip("abcd", 4), "abcd"}, {clip("abc", 0), ""}, {clip("a\x1bb\u009bc", 9), "a.b.c"},
 		{count(0), "0"}, {count(999), "999"}, {count(1000), "1,000"}, {count(1234567), "1,234,567"},
-		{size(1023), "1023 B"}, {size(1536), "1.5 KiB"}, {size(3 << 20), "3.0 MiB"}, {size(5 << 30), "5.0 GiB"},
+		{units.Bytes(1023), "1023 B"}, {units.Bytes(1536), "1.5 KiB"}, {units.Bytes(3 << 20), "3.0 MiB"}, {units.Bytes(5 << 30), "5.0 GiB"},
 		{clock(61 * time.Second), "1:01"}, {plural(1, "threat"), "1 threat"}, {plural(1200, "threat"), "1,200 threats"},
 		{fmt.Sprint(wrap([]string{"aa", "bb", "cc"}, 7)), "[aa, bb, cc]"},
 		{fmt.Sprint(len(wrap([]string{"aa", "bb", "cc"}, 7))), "2"},

@@ -123,19 +123,6 @@ func count(n uint64) string {
 	return s
 }
 
-// size prints bytes for people.
-func size(n uint64) string {
-	switch {
-	case n >= 1<<30:
-		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	case n >= 1<<10:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
-	}
-	return fmt.Sprintf("%d B", n)
-}
-
 // threatTitle drops the brand and the class that our own signatures begin
 // with: in a list of threats they say nothing.
 func threatTitle(name string) string {
