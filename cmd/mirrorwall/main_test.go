@@ -142,7 +142,7 @@ func hold(ts *testscript.TestScript, _ bool, args []string) {
 
 // await FILE TEXT waits until a file holds a text.
 func await(ts *testscript.TestScript, _ bool, args []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for {
 		b, err := os.ReadFile(ts.MkAbs(args[0]))
@@ -169,7 +169,7 @@ func expand(ts *testscript.TestScript, _ bool, args []string) {
 // and holds the text.
 func get(ts *testscript.TestScript, _ bool, args []string) {
 	last := ""
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		r, err := http.Get("http://" + args[0])
 		if err != nil {
 			last = err.Error()

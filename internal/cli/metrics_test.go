@@ -100,7 +100,7 @@ health: {address: "127.0.0.1:0"}
 	if _, err := conn.Write(traffic.AppendVXLAN(nil, frame.Data, 7)); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		f := metrics(t, s)
 		if f["mirrorwall_sensor_mirror_session_frames_total"] != nil {
 			return s, f

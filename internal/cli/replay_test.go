@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mirrorwall/mirrorwall/internal/capture"
+	"github.com/mirrorwall/mirrorwall/internal/capture/capturetest"
 	"github.com/mirrorwall/mirrorwall/internal/capture/pcapfile"
 	"github.com/mirrorwall/mirrorwall/internal/capture/udp"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
@@ -63,7 +64,7 @@ func TestReplay(t *testing.T) {
 	if code != exitDone || !strings.Contains(out.String(), ": 300 frames, ") || !strings.Contains(out.String(), "as VNI 77") {
 		t.Errorf("status %d: %s%s", code, out.String(), errw.String())
 	}
-	time.Sleep(50 * time.Millisecond) // what is in the socket is read
+	capturetest.Await(func() bool { return src.Counters().Frames == 300 })
 	cancel()
 	if n := <-got; n != 300 {
 		t.Errorf("%d of 300 frames arrived", n)

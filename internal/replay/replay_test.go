@@ -93,7 +93,7 @@ func TestPlay(t *testing.T) {
 
 func receive(t *testing.T, src *udp.Source, n int) (got [][]byte, ports map[uint16]bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	ports = map[uint16]bool{}
 	var b capture.Batch
@@ -204,7 +204,8 @@ func TestPacer(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if late := time.Since(p.began) - 2*lag; late < 0 || late > 20*lag {
+		// Far below the hour, far above what a busy machine adds.
+		if late := time.Since(p.began) - 2*lag; late < 0 || late > 10*time.Minute {
 			t.Errorf("%v behind after a stall of an hour", late)
 		}
 	})

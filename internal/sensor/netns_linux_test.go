@@ -101,12 +101,10 @@ func receive(t *testing.T, rate int, cfg *sensor.Config, buffer int) (r received
 	begin := time.Now()
 	r.sent += s.Pace(t, rate, capturetest.Seconds(t, 2))
 	r.took = time.Since(begin)
-	var last uint64
-	await(t, "end of the queue", func() bool {
-		time.Sleep(2 * time.Second / 3) // longer than a worker's tick
-		was := last
-		last = svc.Snapshots()[0].Worker.Packets
-		return last == was
+	r.link = link.Drops(t) - before
+	capturetest.Await(func() bool {
+		s := svc.Snapshots()[0]
+		return s.Worker.Packets+s.Capture.KernelDrops+r.link == r.sent
 	})
 	stop()
 	if err := <-done; err != nil {
@@ -115,7 +113,7 @@ func receive(t *testing.T, rate int, cfg *sensor.Config, buffer int) (r received
 	snap := svc.Snapshots()[0]
 	r.frames, r.kernel = snap.Capture.Frames, snap.Capture.KernelDrops
 	r.inspected, r.flows = snap.Worker.Packets, snap.Worker.FlowRecords
-	r.link, r.buffer = link.Drops(t)-before, snap.ReceiveBuffer
+	r.buffer = snap.ReceiveBuffer
 	if err := svc.Close(); err != nil {
 		t.Error(err)
 	}

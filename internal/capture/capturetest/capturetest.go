@@ -25,7 +25,7 @@ type Open func(t *testing.T) (src capture.Source, want []capture.Frame)
 // readTime bounds one ReadBatch of the kit; idleTime is how long a live source
 // may keep the kit waiting for nothing.
 const (
-	readTime = 10 * time.Second
+	readTime = time.Minute
 	idleTime = 200 * time.Millisecond
 )
 
@@ -72,6 +72,21 @@ func frames(t *testing.T, open Open, size int) {
 	}
 	checkEnd(t, src, &b)
 	checkCounters(t, src, got)
+}
+
+// patience is how long tests wait for what must happen. Only tests that fail
+// wait that long.
+const patience = time.Minute
+
+// Await polls until ok, or until a test should give up, and returns ok's last
+// answer.
+func Await(ok func() bool) bool {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return ok()
+		}
+	}
+	return true
 }
 
 // read is one ReadBatch with a deadline.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-	"time"
 )
 
 func mustCompile(tb testing.TB, expr string, flags Flags) *Regexp {
@@ -40,17 +39,12 @@ func TestHostile(t *testing.T) {
 		t.Run(c.expr, func(t *testing.T) {
 			var sc Scratch
 			r := mustCompile(t, c.expr, 0)
-			began := time.Now()
+			// What is not bounded does not end: an exponential search of
+			// 20,000 bytes outlives the test's time limit.
 			_, _, ok := r.Find([]byte(c.in), 0, &sc)
-			took := time.Since(began)
 			if ok != c.found || sc.Limited > 0 != c.limited {
 				t.Errorf("found %v, limited %d", ok, sc.Limited)
 			}
-			// Far above what is measured, far below what exponential means.
-			if took > 2*time.Second {
-				t.Errorf("took %v", took)
-			}
-			t.Logf("%v", took)
 			if len(sc.stack) > maxStack || cap(sc.seen)*64 > 2*maxMemoBits {
 				t.Errorf("stack %d, memo %d words", len(sc.stack), cap(sc.seen))
 			}

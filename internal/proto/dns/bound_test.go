@@ -2,7 +2,6 @@ package dns
 
 import (
 	"testing"
-	"time"
 
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 )
@@ -85,32 +84,20 @@ func TestNamesStayInBounds(t *testing.T) {
 	}
 }
 
-// TestWorkIsLinear compares four times the bytes with the time for one; chains
-// of names and streams of one-byte pieces would show a square at once.
+// TestWorkIsLinear counts the labels and pointers read for a message: names
+// that point at each other must not cost the square of the bytes.
 func TestWorkIsLinear(t *testing.T) {
-	measure := func(work func()) time.Duration {
-		best := time.Hour
-		for range 5 {
-			start := time.Now()
-			work()
-			best = min(best, time.Since(start))
-		}
-		return best
+	steps := func(n int) int {
+		p := Descriptor().New(nil)
+		p.Data(proto.ToServer, chain(n))
+		return p.Txs()[0].(*Tx).steps
 	}
-	p := Descriptor().New(nil)
-	small, large := chain(4000), chain(16000)
-	one := measure(func() {
-		for range 8 {
-			feed(p, proto.ToServer, small)
-		}
-	})
-	four := measure(func() {
-		for range 8 {
-			feed(p, proto.ToServer, large)
-		}
-	})
-	if four > 10*one+time.Millisecond {
-		t.Errorf("chains: %v for four times the bytes of %v", four, one)
+	one, four := steps(4000), steps(16000)
+	if one < 4000/6 {
+		t.Fatalf("harness: %d steps for 4,000 bytes of names", one)
+	}
+	if four > 5*one {
+		t.Errorf("%d steps for four times the bytes of %d", four, one)
 	}
 }
 

@@ -81,6 +81,7 @@ func (t *Tx) load(msg []byte) (ok bool) {
 	t.mem = append(t.mem[:0], msg...)
 	t.size = len(msg)
 	t.memo = [memoSize]memo{}
+	t.steps = 0
 	t.records = t.records[:0]
 	t.ends = [sections]int{}
 	t.head = header{}

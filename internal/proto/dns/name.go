@@ -58,6 +58,7 @@ func (t *Tx) decodeName(msg []byte, pos, end int) (n name, next int, ok bool) {
 	n.off = uint32(len(t.mem))
 	next = -1
 	for steps := 0; pos < end; steps++ {
+		t.steps++
 		c := int(msg[pos])
 		if steps == maxSteps {
 			n.flags |= nameTooManyLabels | nameTruncated

@@ -14,6 +14,7 @@ type Tx struct {
 	records []record
 	ends    [sections]int // where each section ends in records
 	memo    [memoSize]memo
+	steps   int // labels and pointers read for names
 }
 
 var _ proto.Tx = (*Tx)(nil)

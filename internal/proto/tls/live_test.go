@@ -48,7 +48,7 @@ func talk(t *testing.T, client, server *tls.Config) ([]prototest.Segment, tls.Co
 	t.Helper()
 	w := &wire{}
 	a, b := sockets(t)
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	c := tls.Client(&end{a, w, proto.ToServer}, client)
 	s := tls.Server(&end{b, w, proto.ToClient}, server)
 	a.SetDeadline(deadline)

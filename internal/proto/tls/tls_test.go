@@ -2,8 +2,8 @@ package tls
 
 import (
 	"bytes"
+	"strconv"
 	"testing"
-	"time"
 
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/proto/prototest"
@@ -122,25 +122,21 @@ func TestGap(t *testing.T) {
 	}
 }
 
-// TestLinear feeds one long message byte by byte: eight times the bytes take
-// about eight times as long, where quadratic work would take 64.
-func TestLinear(t *testing.T) {
-	play := func(n int) time.Duration {
-		stream := splitRecords(msg(11, vec24(vec24(make([]byte, n)...)...)...), 7)
-		best := time.Hour
-		for range 5 {
+// BenchmarkBytewise feeds one long message byte by byte; the figures of a byte
+// are the same for both sizes unless the work is quadratic.
+func BenchmarkBytewise(b *testing.B) {
+	for _, n := range []int{7 << 10, 56 << 10} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			stream := splitRecords(msg(11, vec24(vec24(make([]byte, n)...)...)...), 7)
 			p := newParser(&proto.Config{})
-			start := time.Now()
-			for i := range stream {
-				p.Data(proto.ToClient, stream[i:i+1])
+			b.SetBytes(int64(len(stream)))
+			for b.Loop() {
+				p.Reset()
+				for i := range stream {
+					p.Data(proto.ToClient, stream[i:i+1])
+				}
 			}
-			best = min(best, time.Since(start))
-		}
-		return best
-	}
-	short, long := play(7<<10), play(56<<10)
-	if long > 30*short {
-		t.Errorf("%v for 7 KiB, %v for 56 KiB", short, long)
+		})
 	}
 }
 
