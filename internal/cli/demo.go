@@ -155,7 +155,7 @@ func (d *demoRun) openService() (err error) {
 	if d.log, err = os.Create(filepath.Join(d.dir, "mirrorwall.log")); err != nil {
 		return fmt.Errorf("log: %w", err)
 	}
-	if d.service, err = d.app.newService(path, cfg, slog.New(slog.NewTextHandler(d.log, nil)), nil, impatient); err != nil {
+	if d.service, err = d.app.newService(cfg, slog.New(slog.NewTextHandler(d.log, nil)), nil, impatient); err != nil {
 		return errors.Join(err, d.log.Close())
 	}
 	if d.records, err = d.service.spool.Reader("demo"); err != nil {

@@ -78,7 +78,7 @@ health: {address: "127.0.0.1:0"}
 		t.Fatal(err)
 	}
 	a := &app{out: io.Discard, err: io.Discard}
-	s, err := a.newService("mirrorwall.yaml", cfg, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
+	s, err := a.newService(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func (a *app) run(ctx context.Context, path string) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(a.err, nil))
-	s, err := a.newService(path, cfg, log, nil)
+	s, err := a.newService(cfg, log, nil)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (a *app) run(ctx context.Context, path string) error {
 
 // loadConfig reads the configuration; a path that is no file gets a hint.
 func loadConfig(path string) (*config.Config, error) {
-	cfg, err := config.Load(path)
+	cfg, err := config.Load(path, checkConfig)
 	if st, serr := os.Stat(path); err != nil && serr == nil && !st.Mode().IsRegular() {
 		return nil, fail(err, "--config names a YAML file, such as mirrorwall.yaml")
 	}

@@ -19,7 +19,6 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/record"
 	"github.com/mirrorwall/mirrorwall/internal/record/filter"
 	"github.com/mirrorwall/mirrorwall/internal/respond"
-	actions "github.com/mirrorwall/mirrorwall/internal/respond/all"
 	"github.com/mirrorwall/mirrorwall/internal/sensor"
 	"github.com/mirrorwall/mirrorwall/internal/sensor/health"
 )
@@ -42,16 +41,16 @@ type service struct {
 
 // newService opens everything that a configuration names; tune changes what the
 // file cannot, before anything runs. On an error nothing stays open.
-func (a *app) newService(name string, cfg *config.Config, log *slog.Logger, obs sensor.Observer, tune ...func(*sensor.Config)) (*service, error) {
+func (a *app) newService(cfg *config.Config, log *slog.Logger, obs sensor.Observer, tune ...func(*sensor.Config)) (*service, error) {
 	s := &service{cfg: cfg, log: log, tune: tune}
-	if err := s.open(a, name, obs); err != nil {
+	if err := s.open(a, obs); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *service) open(a *app, name string, obs sensor.Observer) error {
-	lists, err := matchLists(name, s.cfg)
+func (s *service) open(a *app, obs sensor.Observer) error {
+	lists, err := matchLists(s.cfg)
 	if err != nil {
 		return err
 	}
@@ -266,14 +265,14 @@ func (t *tee) Write(lines []byte) (int, error) {
 	return len(lines), nil
 }
 
-func matchLists(name string, cfg *config.Config) ([]*respond.MatchList, error) {
+// matchLists makes the match lists of a checked configuration.
+func matchLists(cfg *config.Config) ([]*respond.MatchList, error) {
 	var out []*respond.MatchList
 	var errs []error
 	for i := range cfg.Respond {
-		r := &cfg.Respond[i]
-		m, err := matchList(name, r)
+		m, err := matchList(&cfg.Respond[i])
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s:%d: respond: %s: %w", name, r.Line(), r.Name, err))
+			errs = append(errs, fmt.Errorf("respond: %s: %w", cfg.Respond[i].Name, err))
 			continue
 		}
 		out = append(out, m)
@@ -281,30 +280,20 @@ func matchLists(name string, cfg *config.Config) ([]*respond.MatchList, error) {
 	return out, errors.Join(errs...)
 }
 
-func matchList(name string, r *config.Respond) (*respond.MatchList, error) {
+func matchList(r *config.Respond) (*respond.MatchList, error) {
 	f, err := filter.Parse(r.Filter)
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range actions.Actions() {
-		if d.Name != r.Action {
-			continue
-		}
-		act, err := d.New(func(into any) error { return r.Decode(name, into) })
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", d.Name, err)
-		}
-		return &respond.MatchList{Name: r.Name, Log: r.Log, Filter: f, Action: act}, nil
+	d, ok := actionNamed(r.Action)
+	if !ok {
+		return nil, fmt.Errorf("no action %q", r.Action)
 	}
-	return nil, fmt.Errorf("action: want one of %s, got %q", actionNames(), r.Action)
-}
-
-func actionNames() []string {
-	var out []string
-	for _, d := range actions.Actions() {
-		out = append(out, d.Name)
+	act, err := d.New(r.Decode)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.Name, err)
 	}
-	return out
+	return &respond.MatchList{Name: r.Name, Log: r.Log, Filter: f, Action: act}, nil
 }
 
 func listenOptions(cfg *config.Config) []udp.Options {
@@ -343,17 +332,4 @@ func withVars(v detect.Vars, over config.Vars) detect.Vars {
 		v.PortGroups[name] = text
 	}
 	return v
-}
-
-// ruleFiles expands the patterns of the configuration.
-func ruleFiles(patterns []string) ([]string, error) {
-	var out []string
-	for _, p := range patterns {
-		names, err := filepath.Glob(p)
-		if err != nil || len(names) == 0 {
-			return nil, fail(fmt.Errorf("rules: files: no file matches %s", p), "name files or patterns such as /etc/mirrorwall/rules/*.rules")
-		}
-		out = append(out, names...)
-	}
-	return out, nil
 }

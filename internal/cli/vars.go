@@ -11,46 +11,75 @@ import (
 )
 
 // checkVars complains about each variable of the user's that can't be
-// evaluated: left to the rules that use it, one slip would turn many of them
-// off. The defaults that refer to it are not complained about as well.
+// evaluated.
 func checkVars(v detect.Vars) error {
 	var errs []error
+	for _, p := range varProblems(v) {
+		errs = append(errs, fail(p, p.hint))
+	}
+	return errors.Join(errs...)
+}
+
+// varProblem is a variable that can't be evaluated.
+type varProblem struct {
+	group, name, text, msg, hint string
+	offset                       int // into text
+}
+
+func (p *varProblem) Error() string {
+	return fmt.Sprintf("vars.%s.%s: %q: %s", p.group, p.name, p.text, p.msg)
+}
+
+// varProblems evaluates each variable of the user's: left to the rules that use
+// it, one slip would turn many of them off. The defaults that refer to it are
+// not complained about as well.
+func varProblems(v detect.Vars) (out []*varProblem) {
 	def := detect.DefaultVars()
 	addrs, ports := rule.NewResolver(v.AddressGroups), rule.NewResolver(v.PortGroups)
 	for _, name := range slices.Sorted(maps.Keys(v.AddressGroups)) {
 		if v.AddressGroups[name] == def.AddressGroups[name] {
 			continue
 		}
-		a, err := rule.ParseAddresses("vars", "$"+name)
+		text := v.AddressGroups[name]
+		_, bad := rule.ParseAddresses("", text)
+		a, err := rule.ParseAddresses("", "$"+name)
 		if err == nil {
 			_, err = addrs.Addresses(&a)
 		}
-		errs = append(errs, varError("address-groups", name, v.AddressGroups[name], err))
+		if err != nil {
+			out = append(out, newVarProblem("address-groups", name, text, bad, err))
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.PortGroups)) {
 		if v.PortGroups[name] == def.PortGroups[name] {
 			continue
 		}
-		p, err := rule.ParsePorts("vars", "$"+name)
+		text := v.PortGroups[name]
+		_, bad := rule.ParsePorts("", text)
+		p, err := rule.ParsePorts("", "$"+name)
 		if err == nil {
 			_, err = ports.Ports(&p)
 		}
-		errs = append(errs, varError("port-groups", name, v.PortGroups[name], err))
-	}
-	return errors.Join(errs...)
-}
-
-func varError(group, name, text string, err error) error {
-	if err == nil {
-		return nil
-	}
-	msg, hint := err.Error(), "for example [10.0.0.0/8,192.168.0.0/16], or for ports [80,8080]"
-	var re *rule.Error
-	if errors.As(err, &re) {
-		msg = re.Msg
-		if re.Hint != "" {
-			hint = re.Hint
+		if err != nil {
+			out = append(out, newVarProblem("port-groups", name, text, bad, err))
 		}
 	}
-	return fail(fmt.Errorf("vars.%s.%s: %q: %s", group, name, text, msg), hint)
+	return out
+}
+
+// newVarProblem takes the error of the text itself, which has a place in it,
+// before that of evaluating it.
+func newVarProblem(group, name, text string, bad, err error) *varProblem {
+	p := &varProblem{group: group, name: name, text: text, msg: err.Error(), hint: "for example [10.0.0.0/8,192.168.0.0/16], or for ports [80,8080]"}
+	var re *rule.Error
+	switch {
+	case errors.As(bad, &re):
+		p.msg, p.offset = re.Msg, re.Pos.Column-1
+	case errors.As(err, &re):
+		p.msg = re.Msg
+	}
+	if re != nil && re.Hint != "" {
+		p.hint = re.Hint
+	}
+	return p
 }

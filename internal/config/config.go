@@ -1,9 +1,9 @@
 // Package config is the configuration file: one YAML document, its defaults
 // and its validation.
 //
-// Reading is strict: unknown keys and wrong values are errors with file and
-// line, all of them at once. The package knows what a value may be, not what
-// becomes of it.
+// Reading is strict: unknown keys and wrong values are errors with their place,
+// all of them at once. The package knows what a value may be, not what becomes
+// of it: who does adds a Check.
 package config
 
 import (
@@ -12,11 +12,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
 // Version is the version of the document that this program reads.
@@ -110,18 +114,6 @@ type Respond struct {
 	Filter string    `yaml:"filter"`
 	Action string    `yaml:"action"`
 	With   yaml.Node `yaml:"with"` // the action's own settings
-
-	line int
-}
-
-// Line is where the match list stands in the file.
-func (r *Respond) Line() int { return r.line }
-
-// UnmarshalYAML keeps the line for later complaints.
-func (r *Respond) UnmarshalYAML(n *yaml.Node) error {
-	type plain Respond
-	r.line = n.Line
-	return n.Decode((*plain)(r))
 }
 
 // reserved are sections that later versions fill: they are refused by name
@@ -152,8 +144,9 @@ func Default() *Config {
 	}
 }
 
-// Load reads a file; keys that are left out keep their defaults.
-func Load(path string) (*Config, error) {
+// Load reads a file; keys that are left out keep their defaults. checks add
+// their complaints to the others.
+func Load(path string, checks ...Check) (*Config, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, &FileError{Err: err}
@@ -163,7 +156,7 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	return Parse(path, text)
+	return Parse(path, text, checks...)
 }
 
 // FileError says that the file can't be read.
@@ -180,153 +173,110 @@ func (e *FileError) Hint() string {
 	return "name the file with --config; mirrorwall.yaml in the project is a commented example"
 }
 
-// Errors are all complaints about one document.
-type Errors []error
+// Errors are all complaints about one document, in its order.
+type Errors []*rule.Error
 
-// Error prints one complaint a line.
-func (e Errors) Error() string {
-	lines := make([]string, len(e))
-	for i, x := range e {
-		lines[i] = x.Error()
-	}
-	return strings.Join(lines, "\n")
-}
+// Error prints every complaint: place and message, the line with a caret, the
+// hint.
+func (e Errors) Error() string { return rule.Errors(e).Error() }
 
 // Hint says where the keys are described.
 func (e Errors) Hint() string { return "the keys are described in docs/config.md" }
 
 // Parse reads a document over the defaults. name stands in the errors, which
-// are of type Errors.
-func Parse(name string, text []byte) (*Config, error) {
+// are of type Errors: all that is wrong, also with what checks look at.
+func Parse(name string, text []byte, checks ...Check) (*Config, error) {
+	k := &Checker{name: name, pruned: map[*yaml.Node]bool{}}
 	if len(text) > maxBytes {
-		return nil, Errors{fmt.Errorf("%s: want at most %d bytes", name, maxBytes)}
+		k.put(1, 1, "", "", fmt.Sprintf("want at most %d bytes", maxBytes))
+		return nil, k.errs
+	}
+	k.lines = strings.Split(string(text), "\n")
+	if !k.read(text) {
+		return nil, k.sorted()
 	}
 	c := Default()
-	var doc yaml.Node
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	if err := d.Decode(&doc); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, Errors{fmt.Errorf("%s:1: the document is empty: want version: %d", name, Version)}
-		}
-		return nil, Errors{complaint(name, err.Error())}
+	k.checkTop()
+	k.walk(k.root, reflect.TypeFor[Config]())
+	if err := k.root.Decode(c); err != nil && len(k.errs) == 0 {
+		k.syntax(err)
 	}
-	var errs Errors
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		errs = append(errs, fmt.Errorf("%s: want one YAML document", name))
+	c.validate(k)
+	for _, check := range checks {
+		check(c, k)
 	}
-	root := doc.Content[0]
-	if line := aliasLine(root); line > 0 {
-		// Not decoded at all: a few aliases of aliases are a gigabyte.
-		return nil, append(errs, fmt.Errorf("%s:%d: aliases are not taken", name, line))
-	}
-	errs = append(errs, checkTop(name, root)...)
-	if err := decodeStrict(root, c); err != nil {
-		var te *yaml.TypeError
-		if !errors.As(err, &te) {
-			return nil, append(errs, complaint(name, err.Error()))
-		}
-		for _, e := range te.Errors {
-			errs = append(errs, complaint(name, e))
-		}
-	}
-	for _, e := range c.validate(root) {
-		errs = append(errs, complaint(name, e.Error()))
-	}
-	if len(errs) > 0 {
-		return nil, errs
+	if len(k.errs) > 0 {
+		return nil, k.sorted()
 	}
 	return c, nil
 }
 
+// read parses the YAML; it returns false when nothing more can be said.
+func (k *Checker) read(text []byte) bool {
+	var doc yaml.Node
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	if err := d.Decode(&doc); err != nil {
+		if errors.Is(err, io.EOF) {
+			k.put(1, 1, "", "", fmt.Sprintf("the document is empty: want version: %d", Version))
+			return false
+		}
+		k.syntax(err)
+		return false
+	}
+	var next yaml.Node
+	if err := d.Decode(&next); err == nil {
+		k.complain(&next, "", "want one YAML document, got another one")
+	} else if !errors.Is(err, io.EOF) {
+		k.syntax(err)
+	}
+	k.root = doc.Content[0]
+	k.withoutAliases(k.root)
+	if k.root.Kind != yaml.MappingNode {
+		k.complain(k.root, "", "want sections such as sensor:, got something else")
+		return false
+	}
+	return true
+}
+
 // checkTop looks at the version and for reserved sections, which it takes out
 // of the document.
-func checkTop(name string, root *yaml.Node) (errs Errors) {
-	if root.Kind != yaml.MappingNode {
-		return Errors{fmt.Errorf("%s:%d: want sections such as sensor:, got something else", name, root.Line)}
-	}
+func (k *Checker) checkTop() {
 	version := false
-	for i := 0; i+1 < len(root.Content); {
-		k := root.Content[i]
+	for i := 0; i+1 < len(k.root.Content); {
+		key := k.root.Content[i]
 		switch {
-		case k.Value == "version":
+		case key.Value == "version":
 			version = true
-		case slices.Contains(reserved(), k.Value):
-			errs = append(errs, fmt.Errorf("%s:%d: section %s is reserved for a later version", name, k.Line, k.Value))
-			root.Content = slices.Delete(root.Content, i, i+2)
+		case slices.Contains(reserved(), key.Value):
+			k.complain(key, "", "section %s is reserved for a later version", key.Value)
+			k.root.Content = slices.Delete(k.root.Content, i, i+2)
 			continue
 		}
 		i += 2
 	}
 	if !version {
-		errs = append(errs, fmt.Errorf("%s:1: want version: %d", name, Version))
+		k.put(1, 1, "", "", fmt.Sprintf("want version: %d", Version))
 	}
-	return errs
 }
 
-// complaint turns yaml's "line 5: …" into "file:5: …".
-func complaint(name, msg string) error {
-	msg = strings.TrimPrefix(msg, "yaml: ")
+// syntax complains about what yaml can't read: "yaml: line 5: …".
+func (k *Checker) syntax(err error) {
+	msg, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
 	if rest, ok := strings.CutPrefix(msg, "line "); ok {
-		if line, text, ok := strings.Cut(rest, ": "); ok {
-			text = withoutTypes(typeNames.Replace(text))
-			return fmt.Errorf("%s:%s: %s", name, line, text)
+		if n, text, ok := strings.Cut(rest, ": "); ok {
+			if at, err := strconv.Atoi(n); err == nil {
+				line, msg = at, text
+			}
 		}
 	}
-	return fmt.Errorf("%s: %s", name, msg)
+	text := k.line(line)
+	k.put(line, len(text)-len(strings.TrimLeft(text, " \t"))+1, text, "", msg)
 }
 
-// typeNames hides Go's names in yaml's complaints.
-var typeNames = strings.NewReplacer(
-	"cannot unmarshal !!str", "want another value, got text",
-	"cannot unmarshal !!int", "want another value, got a number",
-	"cannot unmarshal !!map", "want another value, got keys",
-	"cannot unmarshal !!seq", "want another value, got a list",
-	" into int", ": want a number", " into bool", ": want true or false",
-	" into string", ": want text",
-)
-
-// withoutTypes says what a Go type stands for in YAML.
-func withoutTypes(text string) string {
-	if i := strings.LastIndex(text, " into []"); i >= 0 {
-		return text[:i] + ": want a list, one item a line after a dash"
-	}
-	if i := strings.LastIndex(text, " into config."); i >= 0 {
-		return text[:i] + ": want keys and values"
-	}
-	return text
-}
-
-// decodeStrict decodes a node with unknown keys as errors, all complaints at
-// once.
-func decodeStrict(n *yaml.Node, into any) error {
-	unknown := unknownKeys(n, into)
-	err := n.Decode(into)
-	if unknown == nil {
-		return err
-	}
-	var te *yaml.TypeError
-	if errors.As(err, &te) {
-		unknown.Errors = append(unknown.Errors, te.Errors...)
-	} else if err != nil {
-		return err
-	}
-	return unknown
-}
-
-// Decode decodes the settings of an action strictly; name stands in the
-// errors.
-func (r *Respond) Decode(name string, into any) error {
+// Decode decodes the settings of an action of a checked document.
+func (r *Respond) Decode(into any) error {
 	if r.With.Kind == 0 {
 		return nil
 	}
-	err := decodeStrict(&r.With, into)
-	var te *yaml.TypeError
-	if !errors.As(err, &te) {
-		return err
-	}
-	var errs Errors
-	for _, e := range te.Errors {
-		errs = append(errs, complaint(name, e))
-	}
-	return errs
+	return r.With.Decode(into)
 }

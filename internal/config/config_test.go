@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestGood loads every testdata/*.good.yaml.
@@ -17,7 +19,7 @@ func TestGood(t *testing.T) {
 }
 
 // TestBad loads every testdata/*.bad.yaml and wants the complaints that its
-// comments name, "# want: …", all of them and no others.
+// comments name, "# want: …", in this order, and no others.
 func TestBad(t *testing.T) {
 	for _, path := range glob(t, "testdata/*.bad.yaml") {
 		text, err := os.ReadFile(path)
@@ -31,19 +33,76 @@ func TestBad(t *testing.T) {
 			}
 		}
 		_, err = Parse("f.yaml", text)
-		errs, ok := err.(Errors)
-		if !ok {
-			t.Errorf("%s: got %v, want Errors", path, err)
-			continue
+		if d := cmp.Diff(want, complaints(t, err)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", path, d)
 		}
-		if len(errs) != len(want) {
-			t.Errorf("%s: %d complaints, want %d:\n%v", path, len(errs), len(want), err)
+	}
+}
+
+// complaints are the first lines of what is wrong with a document.
+func complaints(t *testing.T, err error) (out []string) {
+	t.Helper()
+	errs, ok := err.(Errors)
+	if !ok {
+		t.Fatalf("got %v, want Errors", err)
+	}
+	for _, e := range errs {
+		out = append(out, e.Error())
+	}
+	return out
+}
+
+// TestPlaces: each complaint shows its line with a caret, and what may be a
+// secret is not shown.
+func TestPlaces(t *testing.T) {
+	_, err := Parse("f.yaml", []byte(`version: 1
+sensor: {workers: many}
+respond:
+  - name: ä
+    filter: |
+      ( severity geq high )
+      and ( app equals ssh )
+  - {name: y, filter: '( severity gek high )', action: webhook, with: {url: "https://token", secret: token}, ulr: token}
+`), func(_ *Config, k *Checker) {
+		var with struct {
+			URL  string `yaml:"url"`
+			Body string `yaml:"body"`
 		}
-		for _, w := range want {
-			if !strings.Contains(err.Error(), w) {
-				t.Errorf("%s: no complaint %q in:\n%v", path, w, err)
-			}
+		if k.Decode(At("respond", 1, "with"), &with) || with.URL != "https://token" {
+			t.Errorf("decoded %+v, and no complaint", with)
 		}
+		k.Add(At("respond", 1, "with", "url"), "", "url: is wrong")
+		k.AddAt(At("respond", 1, "with", "url"), 3, "", "url: is wrong there")
+	})
+	want := `f.yaml:2:19: want a number, got "many"
+	sensor: {workers: many}
+	                  ^
+f.yaml:4:5: respond: ä: want an action
+	  - name: ä
+	    ^
+f.yaml:4:11: respond: name: want letters, digits, - and _, got "ä"
+	  - name: ä
+	          ^
+f.yaml:7:17: respond: ä: filter: want an operator, got "equals"
+	      and ( app equals ssh )
+	                ^
+	hint: app takes eq, neq, contains, startswith, matches, in, notin
+f.yaml:8:35: respond: y: filter: want an operator, got "gek"
+	  - {name: y, filter: '( severity gek high )', action: webhook, with: ...
+	                                  ^
+	hint: severity takes eq, neq, geq, leq, gt, lt
+f.yaml:8:77: url: is wrong
+	...                                             url: ...
+	                                                     ^
+f.yaml:8:81: url: is wrong there
+f.yaml:8:94: unknown key "secret"
+	...                                                  secret: ...
+	                                                     ^
+f.yaml:8:110: unknown key "ulr"
+	...                                                  ulr: ...
+	                                                     ^`
+	if d := cmp.Diff(want, err.Error()); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }
 

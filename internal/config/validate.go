@@ -8,86 +8,55 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/mirrorwall/mirrorwall/internal/record"
 	"github.com/mirrorwall/mirrorwall/internal/record/filter"
+	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
-// checker collects what is wrong with a document, with the lines.
-type checker struct {
-	root *yaml.Node
-	errs []error
-}
-
-// add complains about the value at a path of keys and indexes below root.
-func (k *checker) add(path []any, format string, args ...any) {
-	k.errs = append(k.errs, fmt.Errorf("line %d: "+format, append([]any{lineOf(k.root, path)}, args...)...))
-}
-
-func at(path ...any) []any { return path }
-
-// lineOf finds the line of the value at path, or of what stands nearest above
-// it: a default has no line of its own.
-func lineOf(n *yaml.Node, path []any) int {
-	line := max(n.Line, 1)
-	for _, step := range path {
-		var next *yaml.Node
-		switch step := step.(type) {
-		case int:
-			if n.Kind == yaml.SequenceNode && step < len(n.Content) {
-				next = n.Content[step]
-			}
-		case string:
-			for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-				if n.Content[i].Value == step {
-					next = n.Content[i+1]
-				}
-			}
-		}
-		if next == nil {
-			return line
-		}
-		n, line = next, next.Line
-	}
-	return line
-}
-
-// validate checks what single values can't show; root is the document.
-func (c *Config) validate(root *yaml.Node) []error {
-	k := &checker{root: root}
+// validate checks what single values can't show.
+func (c *Config) validate(k *Checker) {
 	if c.Version != Version {
-		k.add(at("version"), "version: want %d, got %d", Version, c.Version)
+		k.Add(At("version"), "", "version: want %d, got %d", Version, c.Version)
 	}
-	if len(c.Sensor.Listen) == 0 {
-		k.add(at("sensor", "listen"), "sensor: listen: want at least one address")
+	if _, n, _ := k.find(At("sensor", "listen")); len(c.Sensor.Listen) == 0 && !k.pruned[n] {
+		k.Add(At("sensor", "listen"), "", "sensor: listen: want at least one address")
 	}
 	if n := c.Sensor.Workers; n < 0 || n > 256 {
-		k.add(at("sensor", "workers"), "sensor: workers: want 0 to 256, got %d", n)
+		k.Add(At("sensor", "workers"), "", "sensor: workers: want 0 to 256, got %d", n)
 	}
 	if n := c.Sensor.MaxFlows; n < 1 || n > maxFlows {
-		k.add(at("sensor", "max_flows"), "sensor: max_flows: want 1 to %d, got %d", maxFlows, n)
+		k.Add(At("sensor", "max_flows"), "", "sensor: max_flows: want 1 to %d, got %d", maxFlows, n)
 	}
 	if c.State == "" {
-		k.add(at("state"), "state: want a folder")
+		k.Add(At("state"), "", "state: want a folder")
 	}
 	if c.EVE.Keep < 0 {
-		k.add(at("eve", "keep"), "eve: keep: want 0 or more, got %d", c.EVE.Keep)
+		k.Add(At("eve", "keep"), "", "eve: keep: want 0 or more, got %d", c.EVE.Keep)
 	}
 	if a := c.Health.Address; a != "" {
 		if _, err := netip.ParseAddrPort(a); err != nil {
-			k.add(at("health", "address"), "health: address: want ADDRESS:PORT, got %q", a)
+			k.Add(At("health", "address"), "", "health: address: want ADDRESS:PORT, got %q", a)
 		}
 	}
+	c.validateListen(k)
 	c.validateTenants(k)
 	c.validateRespond(k)
-	return k.errs
+}
+
+// validateListen refuses one address twice: the kernel would split the traffic
+// between the two.
+func (c *Config) validateListen(k *Checker) {
+	for i, l := range c.Sensor.Listen {
+		if slices.ContainsFunc(c.Sensor.Listen[:i], func(o Listen) bool { return o.Address == l.Address && !strings.HasSuffix(l.Address, ":0") }) {
+			k.Add(At("sensor", "listen", i), "", "sensor: listen: %s is there already", l.Address)
+		}
+	}
 }
 
 // maxFlows bounds the flow table: beyond it no machine has the memory.
 const maxFlows = 1 << 26
 
-func (c *Config) validateTenants(k *checker) {
+func (c *Config) validateTenants(k *Checker) {
 	type owned struct {
 		VNIRange
 		tenant, index int
@@ -96,7 +65,7 @@ func (c *Config) validateTenants(k *checker) {
 	names := map[string]bool{}
 	for i, t := range c.Tenants {
 		if t.Name == "" || names[t.Name] {
-			k.add(at("tenants", i, "name"), "tenants: want a name of its own, got %q", t.Name)
+			k.Add(At("tenants", i, "name"), "", "tenants: want a name of its own, got %q", t.Name)
 		}
 		names[t.Name] = true
 		for j, r := range t.VNIs {
@@ -110,7 +79,7 @@ func (c *Config) validateTenants(k *checker) {
 			if r.tenant < o.tenant {
 				o, r = r, o
 			}
-			k.add(at("tenants", r.tenant, "vnis", r.index), "tenants: %s: VNIs %d-%d belong to %s already",
+			k.Add(At("tenants", r.tenant, "vnis", r.index), "", "tenants: %s: VNIs %d-%d belong to %s already",
 				c.Tenants[r.tenant].Name, r.First, r.Last, c.Tenants[o.tenant].Name)
 		}
 		// The range that reaches farthest is what the next one may meet.
@@ -120,33 +89,40 @@ func (c *Config) validateTenants(k *checker) {
 	}
 }
 
-func (c *Config) validateRespond(k *checker) {
+func (c *Config) validateRespond(k *Checker) {
 	names := map[string]bool{}
 	for i := range c.Respond {
 		r := &c.Respond[i]
-		add := func(format string, args ...any) { k.add(at("respond", i), format, args...) }
 		switch {
 		case r.Name == "" || names[r.Name]:
-			add("respond: want a name of its own, got %q", r.Name)
+			k.Add(At("respond", i, "name"), "", "respond: want a name of its own, got %q", r.Name)
 		case !isWord(r.Name):
-			add("respond: name: want letters, digits, - and _, got %q", r.Name)
+			k.Add(At("respond", i, "name"), "", "respond: name: want letters, digits, - and _, got %q", r.Name)
 		}
 		names[r.Name] = true
 		if logs := record.Logs(); r.Log != "" && !slices.Contains(logs, r.Log) {
-			add("respond: %s: log: want one of %s, got %q", r.Name, strings.Join(logs, ", "), r.Log)
+			k.Add(At("respond", i, "log"), meant(r.Log, logs), "respond: %s: log: want one of %s, got %q", r.Name, strings.Join(logs, ", "), r.Log)
 		}
 		if r.Action == "" {
-			add("respond: %s: want an action", r.Name)
+			k.Add(At("respond", i), "", "respond: %s: want an action", r.Name)
 		}
-		if _, err := filter.Parse(r.Filter); err != nil {
-			text := err.Error()
-			var fe *filter.Error
-			if errors.As(err, &fe) {
-				text = fe.Detail()
-			}
-			add("respond: %s: %s", r.Name, text)
+		_, err := filter.Parse(r.Filter)
+		var fe *filter.Error
+		switch {
+		case errors.As(err, &fe):
+			k.AddAt(At("respond", i, "filter"), fe.Offset, fe.Hint, "respond: %s: filter: %s", r.Name, fe.Msg)
+		case err != nil:
+			k.Add(At("respond", i, "filter"), "", "respond: %s: %v", r.Name, err)
 		}
 	}
+}
+
+// meant is a hint with the name that is closest to a word, if any is.
+func meant(word string, names []string) string {
+	if near := rule.Nearest(word, names); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return ""
 }
 
 // isWord reports whether s may name a match list: it names a file.

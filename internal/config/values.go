@@ -11,9 +11,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// bad is a complaint that yaml collects with its line.
-func bad(n *yaml.Node, format string, args ...any) error {
-	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: ", n.Line) + fmt.Sprintf(format, args...)}}
+// bad is a complaint that does not end yaml's decoding; the Checker knows its
+// place.
+func bad(format string, args ...any) error {
+	return &yaml.TypeError{Errors: []string{fmt.Sprintf(format, args...)}}
 }
 
 // Listen is a socket address and the encapsulation expected there; written as
@@ -30,10 +31,10 @@ func (l *Listen) UnmarshalYAML(n *yaml.Node) error {
 		l.Encap, l.Address = scheme, rest
 	}
 	if l.Encap != "vxlan" && l.Encap != "geneve" {
-		return bad(n, "listen: want vxlan:// or geneve://, got %q", n.Value)
+		return bad("listen: want vxlan:// or geneve://, got %q", n.Value)
 	}
 	if _, err := netip.ParseAddrPort(l.Address); err != nil {
-		return bad(n, "listen: want ADDRESS:PORT such as 0.0.0.0:4789, got %q", n.Value)
+		return bad("listen: want ADDRESS:PORT such as 0.0.0.0:4789, got %q", n.Value)
 	}
 	return nil
 }
@@ -49,7 +50,7 @@ func (p *Prefix) UnmarshalYAML(n *yaml.Node) error {
 	}
 	v, err := netip.ParsePrefix(n.Value)
 	if err != nil {
-		return bad(n, "want a network such as 10.0.0.0/8, got %q", n.Value)
+		return bad("want a network such as 10.0.0.0/8, got %q", n.Value)
 	}
 	p.Prefix = v.Masked()
 	return nil
@@ -67,7 +68,7 @@ func (r *VNIRange) UnmarshalYAML(n *yaml.Node) error {
 	first, err1 := strconv.ParseUint(strings.TrimSpace(lo), 10, 24)
 	last, err2 := strconv.ParseUint(strings.TrimSpace(hi), 10, 24)
 	if err1 != nil || err2 != nil || first > last {
-		return bad(n, "want a VNI from 0 to 16777215 or a range such as 100-199, got %q", n.Value)
+		return bad("want a VNI from 0 to 16777215 or a range such as 100-199, got %q", n.Value)
 	}
 	r.First, r.Last = uint32(first), uint32(last)
 	return nil
@@ -90,7 +91,7 @@ func (s *Size) UnmarshalYAML(n *yaml.Node) error {
 	}
 	v, err := strconv.ParseInt(num, 10, 64)
 	if err != nil || v < 0 || v > math.MaxInt64>>shift {
-		return bad(n, "want a size such as 64MiB, got %q", n.Value)
+		return bad("want a size such as 64MiB, got %q", n.Value)
 	}
 	*s = Size(v << shift)
 	return nil
@@ -103,7 +104,7 @@ type Duration time.Duration
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := time.ParseDuration(n.Value)
 	if err != nil || v < 0 {
-		return bad(n, "want a time span such as 90s, 5m or 24h, got %q", n.Value)
+		return bad("want a time span such as 90s, 5m or 24h, got %q", n.Value)
 	}
 	*d = Duration(v)
 	return nil

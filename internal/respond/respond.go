@@ -37,9 +37,20 @@ type Descriptor struct {
 	// Name is the word in the configuration ("webhook").
 	Name string
 	// New makes an action from its configuration; decode fills a struct of the
-	// action's own strictly, unknown keys being errors.
+	// action's own strictly, unknown keys being errors. What is wrong with values
+	// is told at once: SettingErrors, joined.
 	New func(decode func(any) error) (Action, error)
 }
+
+// SettingError is a setting of an action that can't be used. An action's New
+// joins one for each.
+type SettingError struct {
+	Key string // as in the configuration
+	Err error
+}
+
+func (e *SettingError) Error() string { return e.Key + ": " + e.Err.Error() }
+func (e *SettingError) Unwrap() error { return e.Err }
 
 // permanent marks an error that another attempt can't cure.
 type permanent struct{ err error }

@@ -27,6 +27,22 @@ type Template struct {
 	syntax syntax
 }
 
+// TemplateError is what is wrong with a template, and where.
+type TemplateError struct {
+	Offset       int // in bytes
+	line, column int // of Offset; 0: the template as a whole
+	Err          error
+}
+
+func (e *TemplateError) Error() string {
+	if e.line == 0 {
+		return "template: " + e.Err.Error()
+	}
+	return fmt.Sprintf("template:%d:%d: %v", e.line, e.column, e.Err)
+}
+
+func (e *TemplateError) Unwrap() error { return e.Err }
+
 // part is literal text or, with value set, a variable.
 type part struct {
 	text  string
@@ -47,10 +63,11 @@ type syntax struct {
 // maxTemplate bounds a template's text.
 const maxTemplate = 64 << 10
 
-// ParseTemplate reads a template for bodies of contentType.
+// ParseTemplate reads a template for bodies of contentType. The error is a
+// *TemplateError unless it is the content type's.
 func ParseTemplate(text, contentType string) (*Template, error) {
 	if len(text) > maxTemplate {
-		return nil, fmt.Errorf("template: want at most %d bytes, got %d", maxTemplate, len(text))
+		return nil, &TemplateError{Err: fmt.Errorf("want at most %d bytes, got %d", maxTemplate, len(text))}
 	}
 	syn, err := syntaxOf(contentType)
 	if err != nil {
@@ -72,7 +89,7 @@ func ParseTemplate(text, contentType string) (*Template, error) {
 		p, n, err := t.variable(rest[dollar:], vars, in)
 		if err != nil {
 			line, col := place(text, off+dollar)
-			return nil, fmt.Errorf("template:%d:%d: %w", line, col, err)
+			return nil, &TemplateError{Offset: off + dollar, line: line, column: col, Err: err}
 		}
 		t.parts = append(t.parts, p)
 		off += dollar + n
@@ -81,7 +98,7 @@ func ParseTemplate(text, contentType string) (*Template, error) {
 	}
 	if syn.check != nil {
 		if err := syn.check(t.sample()); err != nil {
-			return nil, fmt.Errorf("template: want %s: %w", contentType, err)
+			return nil, &TemplateError{Err: fmt.Errorf("want %s: %w", contentType, err)}
 		}
 	}
 	return t, nil
@@ -122,7 +139,7 @@ func (t *Template) sample() (out []byte) {
 func syntaxOf(contentType string) (syntax, error) {
 	kind, _, err := mime.ParseMediaType(contentType)
 	if err != nil {
-		return syntax{}, fmt.Errorf("content type: want a media type, got %q", contentType)
+		return syntax{}, fmt.Errorf("want a media type, got %q", contentType)
 	}
 	switch {
 	case kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json"):
@@ -136,7 +153,7 @@ func syntaxOf(contentType string) (syntax, error) {
 	case kind == "text/plain":
 		return syntax{escape: escapeText}, nil
 	}
-	return syntax{}, fmt.Errorf("content type: want JSON, application/x-ndjson, XML, application/x-www-form-urlencoded or text/plain, got %q", kind)
+	return syntax{}, fmt.Errorf("want JSON, application/x-ndjson, XML, application/x-www-form-urlencoded or text/plain, got %q", kind)
 }
 
 func checkJSON(b []byte) error {

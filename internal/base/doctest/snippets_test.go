@@ -45,7 +45,7 @@ func TestConfigurations(t *testing.T) {
 		for i := range cfg.Respond {
 			r := &cfg.Respond[i]
 			var with webhook.Config
-			if err := r.Decode(name, &with); err != nil {
+			if err := r.Decode(&with); err != nil {
 				t.Error(err)
 			}
 			with.SecretFile, with.SecretEnv = "", ""

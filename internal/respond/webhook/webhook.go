@@ -67,7 +67,8 @@ type Hook struct {
 
 var _ respond.Action = (*Hook)(nil)
 
-// New checks cfg and makes the action. The secret is read once.
+// New checks cfg and makes the action. The secret is read once. Errors are
+// SettingErrors, joined.
 func New(cfg Config) (*Hook, error) {
 	if cfg.Method == "" {
 		cfg.Method = http.MethodPost
@@ -78,22 +79,43 @@ func New(cfg Config) (*Hook, error) {
 	if cfg.Body == "" {
 		cfg.Body = defaultBody
 	}
+	var errs []error
+	bad := func(key string, err error) {
+		if err != nil {
+			errs = append(errs, &respond.SettingError{Key: key, Err: err})
+		}
+	}
 	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("url: want http:// or https:// and a host, got %q", cfg.URL)
+		// Not quoted: there may be a token in it.
+		bad("url", errors.New("want http:// or https:// and a host"))
 	}
 	if cfg.Method != http.MethodPost && cfg.Method != http.MethodPut {
-		return nil, fmt.Errorf("method: want POST or PUT, got %q", cfg.Method)
+		bad("method", fmt.Errorf("want POST or PUT, got %q", cfg.Method))
 	}
 	h := &Hook{cfg: cfg}
-	if h.body, err = respond.ParseTemplate(cfg.Body, cfg.ContentType); err != nil {
-		return nil, fmt.Errorf("body: %w", err)
+	var te *respond.TemplateError
+	if h.body, err = respond.ParseTemplate(cfg.Body, cfg.ContentType); errors.As(err, &te) {
+		bad("body", err)
+	} else {
+		bad("content_type", err)
 	}
-	if h.signer, err = signer(cfg); err != nil {
-		return nil, err
-	}
+	h.signer, err = signer(cfg)
+	bad(secretKey(cfg), err)
 	h.client, err = client(cfg)
-	return h, err
+	bad("ca_file", err)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return h, nil
+}
+
+// secretKey is the setting that the secret comes from.
+func secretKey(cfg Config) string {
+	if cfg.SecretFile == "" {
+		return "secret_env"
+	}
+	return "secret_file"
 }
 
 func signer(cfg Config) (*standardwebhooks.Webhook, error) {
@@ -102,13 +124,13 @@ func signer(cfg Config) (*standardwebhooks.Webhook, error) {
 	case cfg.SecretFile != "":
 		b, err := os.ReadFile(cfg.SecretFile)
 		if err != nil {
-			return nil, fmt.Errorf("secret_file: %w", err)
+			return nil, err
 		}
 		secret = strings.TrimSpace(string(b))
 	case cfg.SecretEnv != "":
 		secret = os.Getenv(cfg.SecretEnv)
 		if secret == "" {
-			return nil, fmt.Errorf("secret_env: %s is not set", cfg.SecretEnv)
+			return nil, fmt.Errorf("%s is not set", cfg.SecretEnv)
 		}
 	default:
 		return nil, nil
@@ -116,7 +138,7 @@ func signer(cfg Config) (*standardwebhooks.Webhook, error) {
 	s, err := standardwebhooks.NewWebhook(secret)
 	if err != nil {
 		// The library's error might quote the secret.
-		return nil, errors.New("secret: want whsec_ and base64")
+		return nil, errors.New("want whsec_ and base64")
 	}
 	return s, nil
 }
@@ -132,11 +154,11 @@ func client(cfg Config) (*http.Client, error) {
 	if cfg.CAFile != "" {
 		pem, err := os.ReadFile(cfg.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("ca_file: %w", err)
+			return nil, err
 		}
 		t.TLSClientConfig.RootCAs = x509.NewCertPool()
 		if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca_file: want PEM certificates in %s", cfg.CAFile)
+			return nil, fmt.Errorf("want PEM certificates in %s", cfg.CAFile)
 		}
 	}
 	return &http.Client{

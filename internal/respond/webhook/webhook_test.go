@@ -255,7 +255,7 @@ func TestConfigErrors(t *testing.T) {
 		{Config{URL: "https://x", Method: "GET"}, "method: want POST or PUT"},
 		{Config{URL: "https://x", Body: "line\n  $treat_name"}, "template:2:3: unknown variable $treat_name; did you mean $threat_name?"},
 		{Config{URL: "https://x", Body: "${src"}, "want } after"},
-		{Config{URL: "https://x", ContentType: "a b"}, "content type: want a media type"},
+		{Config{URL: "https://x", ContentType: "a b"}, "content_type: want a media type"},
 		{Config{URL: "https://x", SecretEnv: "MIRRORWALL_TEST_NO_SUCH"}, "is not set"},
 		{Config{URL: "https://x", SecretFile: "/nonexistent/secret"}, "secret_file"},
 		{Config{URL: "https://x", CAFile: "webhook.go"}, "want PEM certificates"},
