@@ -50,8 +50,8 @@ type Config struct {
 	ChunkSize int
 	// PacketDirOnly inspects transactions and streams only in the packet's own
 	// direction, as Suricata times it. The sensor must then keep transactions
-	// until Inspected says so and inspect once more in both directions at the
-	// flow's end.
+	// until Inspected says so and inspect once more in each direction when the
+	// flow ends.
 	PacketDirOnly bool
 }
 

@@ -120,7 +120,7 @@ func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session
 		c.fs, _ = f.Detect.(*FlowState)
 	}
 	last := p.Has(packet.FlagFlowEnd)
-	both := !e.rs.cfg.PacketDirOnly || last
+	both := !e.rs.cfg.PacketDirOnly
 	c.setDir(d)
 	if !last {
 		e.inspectAddresses(c)

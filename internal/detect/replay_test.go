@@ -47,10 +47,15 @@ func (pl *player) Close(f *flow.Flow, d flow.Dir) {
 	pl.e.StreamClose(f, d)
 }
 func (pl *player) Event(f *flow.Flow, e flow.Event) { pl.e.StreamEvent(f, e) }
-func (pl *player) End(f *flow.Flow) {
+func (pl *player) Last(f *flow.Flow, d flow.Dir) {
 	p := &packet.Packet{Time: f.Last, Src: f.Client, Dst: f.Server, SrcPort: f.ClientPort, DstPort: f.ServerPort,
 		Proto: f.Key.Proto, IPVersion: f.IPVersion, Flags: packet.FlagFlowEnd}
-	pl.inspect(p, f, toServer)
+	if d == toClient {
+		p.Src, p.Dst, p.SrcPort, p.DstPort = p.Dst, p.Src, p.DstPort, p.SrcPort
+	}
+	pl.inspect(p, f, d)
+}
+func (pl *player) End(f *flow.Flow) {
 	pl.e.FlowEnd(f)
 	pl.pool.Put(f.App.(*proto.Session))
 	f.App = nil

@@ -111,7 +111,8 @@ func (e *Engine) StreamEvent(_ *flow.Flow, event flow.Event) { e.events.add(even
 
 // chunkDue reports whether direction d of the flow has bytes to inspect now:
 // a chunk is full, the application layer finished something, the direction
-// ended, or (without a parser that would say so) the other side has answered.
+// ended, the session closes, or (without a parser that would say so) the other
+// side has answered.
 func (e *Engine) chunkDue(c *ctx, d Dir, last bool) bool {
 	if c.fs == nil {
 		return false
@@ -123,6 +124,8 @@ func (e *Engine) chunkDue(c *ctx, d Dir, last bool) bool {
 		return false
 	case n >= e.rs.cfg.ChunkSize, st.trigger, st.closed, last:
 		return true
+	case c.f.TCP.State > flow.TCPTimeWait:
+		return true // the session closes: this may be the last packet of d
 	case c.f.Flags&flow.FlagNoPayloadInspect != 0:
 		return true // what came before the ciphertext
 	}

@@ -16,6 +16,7 @@ func (q *quiet) Data(_ *flow.Flow, _ flow.Dir, b []byte, _ uint64) { q.bytes += 
 func (*quiet) Gap(*flow.Flow, flow.Dir, int)                       {}
 func (*quiet) Close(*flow.Flow, flow.Dir)                          {}
 func (*quiet) Event(*flow.Flow, flow.Event)                        {}
+func (*quiet) Last(*flow.Flow, flow.Dir)                           {}
 func (*quiet) End(*flow.Flow)                                      {}
 
 // session is one of many TCP sessions that a benchmark keeps going.

@@ -163,6 +163,10 @@ type Sink interface {
 	Close(f *Flow, d Dir)
 	// Event reports a stream anomaly of the packet being tracked.
 	Event(f *Flow, e Event)
+	// Last says that f ends and that nothing of direction d is left to deliver.
+	// It comes once for each direction of every flow, ToServer first; what is
+	// left of ToClient is delivered after Last for ToServer.
+	Last(f *Flow, d Dir)
 	// End is the last call for f: log it and recycle the attachments.
 	End(f *Flow)
 }

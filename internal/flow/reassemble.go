@@ -359,19 +359,16 @@ func (t *Table) close(f *Flow, d Dir) {
 	}
 }
 
-// finish delivers what is left when f ends and frees the buffers.
-func (t *Table) finish(f *Flow) {
+// finish delivers what is left of direction d when f ends and frees its
+// buffers.
+func (t *Table) finish(f *Flow, d Dir) {
 	s := f.TCP
-	begun := s.State > TCPSYNSent
-	for d := ToServer; d <= ToClient; d++ {
-		h := &s.half[d]
-		if begun {
-			t.drain(f, d)
-			t.trailingGap(f, d)
-			t.close(f, d)
-		}
-		t.discard(h)
+	if s.State > TCPSYNSent {
+		t.drain(f, d)
+		t.trailingGap(f, d)
+		t.close(f, d)
 	}
+	t.discard(&s.half[d])
 }
 
 // trailingGap reports bytes at the stream's end that were acknowledged but

@@ -19,6 +19,7 @@ func (m *mute) Data(_ *Flow, _ Dir, b []byte, _ uint64) { m.bytes += len(b) }
 func (m *mute) Gap(_ *Flow, _ Dir, n int)               { m.gaps += n }
 func (*mute) Close(*Flow, Dir)                          {}
 func (*mute) Event(*Flow, Event)                        {}
+func (m *mute) Last(*Flow, Dir)                         {}
 func (m *mute) End(f *Flow)                             { m.ended = append(m.ended, f.Reason) }
 
 // tcp is a packet of a script-less session.

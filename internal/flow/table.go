@@ -302,8 +302,11 @@ func (t *Table) end(f *Flow, r Reason) {
 	case ReasonShutdown:
 		t.n.EndShutdown++
 	}
-	if f.TCP != nil {
-		t.finish(f)
+	for d := ToServer; d <= ToClient; d++ {
+		if f.TCP != nil {
+			t.finish(f, d)
+		}
+		t.sink.Last(f, d)
 	}
 	t.sink.End(f)
 	t.unschedule(f.index)

@@ -85,25 +85,33 @@ func (w *Worker) Close(f *flow.Flow, d flow.Dir) {
 func (w *Worker) Event(f *flow.Flow, e flow.Event) {
 	w.engineOf(f.Key.Tenant).StreamEvent(f, e)
 	w.C.StreamEvents++
-	if w.cfg.Log.StreamAnomalies {
-		w.logAnomaly(&w.pkt, f, "stream", "stream."+e.String())
+	if !w.cfg.Log.StreamAnomalies {
+		return
 	}
+	p := &w.pkt
+	if f.Reason != flow.ReasonNone { // the packet at hand is of another flow
+		w.endPacket(f, flow.ToServer)
+		p = &w.end
+	}
+	w.logAnomaly(p, f, "stream", "stream."+e.String())
 }
 
-// End implements flow.Sink: what is left is inspected with a pseudo packet in
-// each direction, the flow is logged, and its state goes back to the pools.
+// Last implements flow.Sink: what is left of a direction is inspected with a
+// pseudo packet.
+func (w *Worker) Last(f *flow.Flow, d flow.Dir) {
+	c := f.Owner.(*conn)
+	if c.session == nil {
+		return
+	}
+	c.session.Close(d)
+	w.endPacket(f, d)
+	w.inspect(&w.end, f, d, c)
+}
+
+// End implements flow.Sink: the flow is logged, and its state goes back to the
+// pools.
 func (w *Worker) End(f *flow.Flow) {
 	c := f.Owner.(*conn)
-	if c.session != nil {
-		c.session.Close(flow.ToServer)
-		c.session.Close(flow.ToClient)
-		for _, d := range [2]flow.Dir{flow.ToServer, flow.ToClient} {
-			w.endPacket(f, d)
-			w.ending = true
-			w.inspect(&w.end, f, d, c)
-			w.ending = false
-		}
-	}
 	if oneSided(f) {
 		w.C.OneSided++
 	}

@@ -212,7 +212,7 @@ func (w *Worker) transactions(p *packet.Packet, f *flow.Flow, d flow.Dir, c *con
 	if s == nil || s.Parser == nil {
 		return
 	}
-	ending := p.Has(packet.FlagFlowEnd)
+	ending := p.Has(packet.FlagFlowEnd) && d == flow.ToClient // the last one
 	txs := s.Txs()
 	free := 0
 	for i, tx := range txs {

@@ -88,7 +88,6 @@ type Worker struct {
 	sessions   sessionTable // inspected
 	ignored    sessionTable // refused by Sources
 	nextExpire int64
-	ending     bool // inside a flow's end: pkt is not of that flow
 	conns      connPool
 	common     record.Common
 	ours       record.Ours

@@ -297,6 +297,9 @@ func (r *Recorder) Close(f *flow.Flow, d flow.Dir) {
 // Event implements flow.Sink.
 func (r *Recorder) Event(f *flow.Flow, e flow.Event) { r.logf("event %s", e) }
 
+// Last implements flow.Sink; it is not recorded, since it always comes.
+func (r *Recorder) Last(*flow.Flow, flow.Dir) {}
+
 // End implements flow.Sink.
 func (r *Recorder) End(f *flow.Flow) {
 	r.Ended = *f

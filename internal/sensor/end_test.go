@@ -1,0 +1,89 @@
+package sensor_test
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mirrorwall/mirrorwall/internal/sensor"
+)
+
+// eveOf inspects frames and returns the lines of one event_type.
+func eveOf(t *testing.T, cfg *sensor.Config, frames []shot, event string) (out []string) {
+	t.Helper()
+	var b bytes.Buffer
+	w := sensor.NewWorker(cfg, &b, nil)
+	play(w, frames)
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(b.String()) {
+		if strings.Contains(line, `"event_type":"`+event+`"`) {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// wantOne wants one line with all the parts.
+func wantOne(t *testing.T, lines []string, parts ...string) {
+	t.Helper()
+	if len(lines) != 1 {
+		t.Fatalf("%d lines, want 1: %q", len(lines), lines)
+	}
+	for _, p := range parts {
+		if !strings.Contains(lines[0], p) {
+			t.Errorf("no %s in %s", p, lines[0])
+		}
+	}
+}
+
+// TestEndDirection: what the last bytes of one direction bring to light at the
+// flow's end is matched and logged once, in that direction.
+func TestEndDirection(t *testing.T) {
+	sc := scene()
+	c := sc.TCP(client(), web())
+	c.Client([]byte("GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n"))
+	c.Server([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+	c.Client([]byte("GET /2 HTTP/1.1\r\nHost: shop.example.com\r\n\r\n"))
+	// Nobody acknowledges these two responses to one request.
+	c.Server([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"))
+	cfg := func() *sensor.Config {
+		return activeConfig(t, `alert http any any -> any any (msg:"more responses than requests"; `+
+			`app-layer-event:http.unable_to_match_response_to_request; sid:1;)`, "stream.midstream=false")
+	}
+	toClient := []string{`"pkt_src":"stream (flow timeout)"`, `"src_port":80`}
+	frames := shots(sc)
+	wantOne(t, eveOf(t, cfg(), frames, "alert"), append(toClient, `"direction":"to_client"`)...)
+	wantOne(t, eveOf(t, cfg(), frames, "anomaly"), toClient...)
+}
+
+// TestClosingStream: once a session closes, what its streams hold is inspected
+// with the packet at hand, not when the flow's record is due.
+func TestClosingStream(t *testing.T) {
+	sc := scene()
+	c := sc.TCP(client(), netip.MustParseAddrPort("10.20.1.11:12345"))
+	c.Client([]byte("Hi!"))
+	c.Server([]byte("Hello!"))
+	c.Close()
+	cfg := activeConfig(t, `alert tcp any any -> any any (msg:"greeting"; content:"Hello!"; sid:1;)`, "stream.midstream=false")
+	wantOne(t, eveOf(t, cfg, shots(sc), "alert"), `"pkt_src":"wire/pcap"`, `"direction":"to_client"`)
+}
+
+// TestEndAnomaly: a stream anomaly that shows when a flow is ended is told of
+// that flow, not of the packet that the sensor saw last.
+func TestEndAnomaly(t *testing.T) {
+	sc := scene()
+	c := sc.TCP(client(), web())
+	c.Client(bytes.Repeat([]byte("x"), 6000))
+	holed := withoutBig(shots(sc), 3)
+	other := scene()
+	other.TCP(netip.MustParseAddrPort("198.51.100.7:5555"), app())
+	frames := append(holed, shots(other)...)
+	cfg := activeConfig(t, "", "outputs.anomaly.stream=true", "stream.midstream=false")
+	lines := eveOf(t, cfg, frames, "anomaly")
+	lines = slices.DeleteFunc(lines, func(l string) bool { return !strings.Contains(l, "reassembly_seq_gap") })
+	wantOne(t, lines, `"src_ip":"203.0.113.9"`, `"dest_port":80`)
+}
