@@ -25,7 +25,7 @@ type Spool struct {
 	mu       sync.Mutex
 	c        *codec
 	f        *os.File
-	lock     *os.File  // held while the spool is open; nil where there are no locks
+	lock     *os.File  // held while the spool is open
 	segments []segment // oldest first, the last is open
 	buf      []byte
 	dirty    bool
@@ -79,10 +79,8 @@ func openError(dir string, err error) error {
 
 // unlock lets another process write.
 func (s *Spool) unlock() {
-	if s.lock != nil {
-		// Nothing was written to it.
-		_ = s.lock.Close()
-	}
+	// Nothing was written to it.
+	_ = s.lock.Close()
 }
 
 func (s *Spool) load() error {

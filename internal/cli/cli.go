@@ -121,6 +121,15 @@ func fail(err error, hint string) error {
 // hinter is an error that knows its own hint.
 type hinter interface{ Hint() string }
 
+// withHint is fail for an error that may know its own hint, and keeps that.
+func withHint(err error, hint string) error {
+	var h hinter
+	if errors.As(err, &h) {
+		return err
+	}
+	return fail(err, hint)
+}
+
 // finish prints an error, or each of several with its own hint, and chooses
 // the exit status: the first one's.
 func (a *app) finish(err error) int {

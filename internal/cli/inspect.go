@@ -230,14 +230,9 @@ func openEVE(path string) (eveOutput, error) {
 	case "-":
 		return record.OpenFile("-", record.FileOptions{})
 	}
-	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
-		if err := os.Remove(path); err != nil {
-			return nil, fail(fmt.Errorf("--eve: %w", err), "is the folder writable?")
-		}
-	}
-	f, err := record.OpenFile(path, record.FileOptions{})
+	f, err := record.OpenFile(path, record.FileOptions{New: true})
 	if err != nil {
-		return nil, fail(err, "is the folder there, and writable?")
+		return nil, withHint(err, "is the folder there, and writable?")
 	}
 	return f, nil
 }

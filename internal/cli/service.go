@@ -49,6 +49,8 @@ func (a *app) newService(cfg *config.Config, log *slog.Logger, obs sensor.Observ
 	return s, nil
 }
 
+const stateHint = "state: names the folder; it must be writable"
+
 func (s *service) open(a *app, obs sensor.Observer) error {
 	lists, err := matchLists(s.cfg)
 	if err != nil {
@@ -58,17 +60,17 @@ func (s *service) open(a *app, obs sensor.Observer) error {
 		return err
 	}
 	if s.spool, err = bus.Open(filepath.Join(s.cfg.State, "spool"), bus.Options{}); err != nil {
-		return stateError(err)
+		return withHint(err, stateHint)
 	}
 	if s.dead, err = bus.Open(filepath.Join(s.cfg.State, "dead"), bus.Options{}); err != nil {
-		return stateError(err)
+		return withHint(err, stateHint)
 	}
 	if s.cfg.EVE.Path != "" {
 		s.eve, err = record.OpenFile(s.cfg.EVE.Path, record.FileOptions{
 			MaxBytes: int64(s.cfg.EVE.RotateBytes), MaxAge: time.Duration(s.cfg.EVE.RotateEvery), Keep: s.cfg.EVE.Keep,
 		})
 		if err != nil {
-			return fail(err, "eve: path: names the file; its folder must be there and writable")
+			return withHint(err, "eve: path: names the file; its folder must be there and writable")
 		}
 	}
 	s.sensor, err = sensor.NewService(sensor.ServiceConfig{
@@ -95,16 +97,6 @@ func (s *service) logOutcome(o respond.Outcome) {
 	case o.Err != nil && d.Attempt == 1:
 		s.log.Warn("delivery failed, trying again", "match_list", d.MatchList, "id", d.ID, "err", o.Err)
 	}
-}
-
-// stateError adds what a person can do about a state folder that can't be
-// used; an error that knows its own hint keeps it.
-func stateError(err error) error {
-	var h hinter
-	if errors.As(err, &h) {
-		return err
-	}
-	return fail(err, "state: names the folder; it must be writable")
 }
 
 func (s *service) openSensorConfig(a *app) error {

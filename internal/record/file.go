@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/mirrorwall/mirrorwall/internal/base/filelock"
 )
 
 // FileOptions say when eve.json starts a new file and how many old ones stay.
@@ -16,6 +18,7 @@ type FileOptions struct {
 	MaxBytes int64         // 0: no limit
 	MaxAge   time.Duration // 0: no limit
 	Keep     int           // rotated files kept, 0: all
+	New      bool          // what the file holds is thrown away
 	// Now is the wall clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -40,8 +43,19 @@ type File struct {
 	lostBytes, lostWrites atomic.Uint64
 }
 
+// LockedError says that another process writes to the file.
+type LockedError struct{ Path string }
+
+func (e *LockedError) Error() string { return e.Path + ": in use by another process" }
+
+// Hint says what to do.
+func (e *LockedError) Hint() string {
+	return "another mirrorwall writes this file; give each an eve.json of its own"
+}
+
 // OpenFile opens path for appending; "-" is standard output. Half a line at
-// the end of an old file, left by a crash, is cut off.
+// the end of an old file, left by a crash, is cut off. A file that another
+// process writes to is a *LockedError: they would rotate it under each other.
 func OpenFile(path string, opt FileOptions) (*File, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
@@ -54,17 +68,19 @@ func OpenFile(path string, opt FileOptions) (*File, error) {
 	if err := w.openLocked(); err != nil {
 		return nil, fmt.Errorf("eve: %w", err)
 	}
+	if opt.New && w.regular {
+		if err := w.f.Truncate(0); err != nil {
+			return nil, fmt.Errorf("eve: %w", errors.Join(err, w.f.Close()))
+		}
+		w.size, w.torn = 0, false
+	}
 	return w, nil
 }
 
 func (w *File) openLocked() error {
-	f, err := os.OpenFile(w.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+	f, st, err := openAlone(w.path)
 	if err != nil {
 		return err
-	}
-	st, err := f.Stat()
-	if err != nil {
-		return errors.Join(err, f.Close())
 	}
 	w.f, w.regular, w.size, w.opened, w.torn = f, st.Mode().IsRegular(), 0, w.opt.Now(), false
 	if w.regular {
@@ -72,6 +88,42 @@ func (w *File) openLocked() error {
 		w.torn = w.size < st.Size()
 	}
 	return nil
+}
+
+// openAlone opens path and, if it is a plain file, locks it until it is closed.
+func openAlone(path string) (*os.File, fs.FileInfo, error) {
+	for range 10 {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+		if err != nil {
+			return nil, nil, err
+		}
+		st, err := f.Stat()
+		if err == nil && !st.Mode().IsRegular() {
+			return f, st, nil
+		}
+		if err == nil {
+			err = filelock.Lock(f)
+		}
+		if err == nil && isAt(path, st) {
+			return f, st, nil
+		}
+		if errors.Is(err, filelock.ErrLocked) {
+			err = &LockedError{Path: path}
+		}
+		// Nothing was written to it.
+		_ = f.Close()
+		if err != nil {
+			return nil, nil, err
+		}
+		// Its last owner has moved it away between the open and the lock.
+	}
+	return nil, nil, &LockedError{Path: path}
+}
+
+// isAt reports whether path still names the file.
+func isAt(path string, file fs.FileInfo) bool {
+	st, err := os.Stat(path)
+	return err == nil && os.SameFile(st, file)
 }
 
 // Write appends whole lines. The error is the first of a row of failures; the
@@ -190,11 +242,11 @@ func (w *File) rotateIfDueLocked(next int64) error {
 	if !full && !old {
 		return nil
 	}
-	err := os.Rename(w.path, rotatedName(w.path, w.opt.Now()))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil // somebody else moved it: begin a new one
+	st, err := w.f.Stat()
+	if err == nil && isAt(w.path, st) { // else somebody moved it: begin a new one
+		err = os.Rename(w.path, rotatedName(w.path, w.opt.Now()))
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		first := w.rotateE == nil
 		w.rotateE = err
 		if first {
