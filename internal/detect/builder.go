@@ -50,6 +50,7 @@ type builder struct {
 	needFlow     bool
 	headerTest   bool // some test looks at this one packet
 	prioGiven    bool
+	appTests     int // tests by app-layer-protocol
 	warnings     []Verdict
 }
 

@@ -26,9 +26,11 @@ type Ruleset struct {
 	plainStream [2][]uint32               // stream rules without fast pattern
 	decode      []uint32                  // rules on decoder events
 	streamEvent []uint32                  // rules on stream events
+	side        [2][]uint32               // rules on the protocol alone
 	ip          ipTable
 	protos      [][2]protoRules // by registry index and direction
 	anyStream   [2]bool         // some rule looks at stream bytes
+	anySide     bool            // some rule is in side
 }
 
 // protoRules are the rules of one protocol and direction.
@@ -236,6 +238,10 @@ func (rs *Ruleset) groupPacket(s *Signature, pkt *[numClasses][2]payloadBuilder,
 	}
 	for d := range 2 {
 		if !s.dirs.Has(Dir(d)) {
+			continue
+		}
+		if s.onSide {
+			rs.side[d], rs.anySide = append(rs.side[d], s.id), true
 			continue
 		}
 		for _, cl := range s.classes {

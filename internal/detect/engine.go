@@ -142,6 +142,9 @@ func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session
 	e.events = eventBits{}
 	if c.fs != nil {
 		e.chunksDone(c.fs)
+		if c.s != nil && e.rs.anySide {
+			c.sidesDecided()
+		}
 	}
 	out := e.finish(c)
 	c.p, c.f, c.s, c.fs, c.txNow, c.stream = nil, nil, nil, nil, nil, nil

@@ -152,6 +152,9 @@ func (e *Engine) packetCandidates(c *ctx, cl class) {
 	if p.IPVersion == 0 || p.Has(packet.FlagInvalid) {
 		return
 	}
+	if rs.anySide && c.s != nil {
+		e.sideCandidates(c)
+	}
 	e.cand = rs.plain[cl][c.dir].candidates(e.cand, c)
 	if len(p.Payload) == 0 || c.f != nil && c.f.Flags&flow.FlagNoPayloadInspect != 0 {
 		return
@@ -160,6 +163,29 @@ func (e *Engine) packetCandidates(c *ctx, cl class) {
 	if cl == classTCP && !c.inStream() {
 		e.cand = append(e.cand, rs.plainStream[c.dir]...)
 		e.cand = rs.stream[c.dir].scan(p.Payload, 0, &e.hits, e.cand)
+	}
+}
+
+// sideCandidates collects the rules that ask for the protocol alone. Theirs is
+// the first packet of a direction behind the one that decided it, as in
+// Suricata.
+func (e *Engine) sideCandidates(c *ctx) {
+	if fs := c.state(); fs != nil && fs.sides[c.dir] == sideDecided {
+		fs.sides[c.dir] = sideDone
+		e.cand = append(e.cand, e.rs.side[c.dir]...)
+	}
+}
+
+// sidesDecided notes the directions whose protocol this packet has decided.
+func (c *ctx) sidesDecided() {
+	fs := c.fs
+	if fs.change != c.s.Changes {
+		fs.change, fs.sides = c.s.Changes, [2]sideStep{}
+	}
+	for d := range fs.sides {
+		if _, known := c.s.Decided(Dir(d)); known && fs.sides[d] == sideOpen {
+			fs.sides[d] = sideDecided
+		}
 	}
 }
 

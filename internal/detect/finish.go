@@ -28,6 +28,8 @@ func (b *builder) finish() error {
 	default:
 		s.kind = kindPacket
 	}
+	s.onSide = b.appTests > 0 && b.appTests == len(s.tests) && s.kind == kindPacket &&
+		s.payload == nil && len(s.views) == 0 && s.flowState == 0 && s.appMask == 0
 	b.finishStream()
 	return nil
 }

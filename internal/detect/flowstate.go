@@ -15,10 +15,21 @@ type FlowState struct {
 	ints   []flowInt
 	st     [2]streamState
 	ipDone [2]bool     // address rules have run
+	sides  [2]sideStep // for rules on the protocol alone
+	change uint8       // of protocol, that sides is about
 	once   []uint32    // sids whose event of protocol detection was raised
 	limits []flowLimit // thresholds tracked by flow
 	rs     *Ruleset    // whose rule numbers transactions hold
 }
+
+// sideStep says how far rules on the protocol alone are in one direction.
+type sideStep uint8
+
+const (
+	sideOpen    sideStep = iota // protocol detection is at work
+	sideDecided                 // done; the direction's next packet is theirs
+	sideDone
+)
 
 // flowInt is one flowint.
 type flowInt struct {

@@ -38,6 +38,7 @@ type sig struct {
 	smallOnly     bool // holds for packets of at most smallBytes of payload
 	onDecodeEvent bool
 	onStreamEvent bool
+	onSide        bool    // asks for nothing but the protocol: one packet a direction
 	classes       []class // of packets that it can match
 	appMask       uint64  // protocols by registry index, 0 for any or none
 	ends          ends

@@ -25,23 +25,6 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestDetectionEvent checks that an event of protocol detection is raised once
-// for a TCP flow, and that ordinary failures of a datagram's are none.
-func TestDetectionEvent(t *testing.T) {
-	r := newRig(t, ruleOf(1, "alert ip any any -> any any", `app-layer-event:applayer_proto_detection_skipped`)+
-		ruleOf(2, "alert ip any any -> any any", `app-layer-event:applayer_detect_protocol_only_one_direction`)).app(0)
-	r.s.Failed = [2]bool{true, false}
-	r.want(r.send(toServer, "x"), 2)
-	r.want(r.send(toClient, "x"))
-	r.s.Proto, r.s.Failed = nil, [2]bool{true, true}
-	r.want(r.send(toServer, "x"), 1)
-	r.want(r.send(toServer, "x"))
-	r.newFlow(17)
-	r.app(0)
-	r.s.Proto, r.s.Failed = nil, [2]bool{true, true}
-	r.want(r.send(toServer, "x"))
-}
-
 // TestGrowingWork checks that raw bytes alone don't have a growing body looked
 // at again: its work is paced by its own growth.
 func TestGrowingWork(t *testing.T) {

@@ -55,6 +55,8 @@ type Descriptor struct {
 	// Ports orders probing: a descriptor whose list holds the server's port is
 	// asked first. A port alone never decides.
 	Ports []uint16
+	// First names the side that has to speak first; 0: either may.
+	First DirMask
 	// Probe looks at the first bytes of one direction (TCP: the stream so far,
 	// never more than MaxProbe; UDP: one datagram). It must be cheap and pure.
 	Probe func(d Dir, b []byte) Verdict

@@ -89,12 +89,19 @@ type Session struct {
 	Index int
 	// Parser is nil before a protocol is found.
 	Parser Parser
+	// By is the protocol that a direction's own first bytes are of. The parser
+	// is that of the direction that was known first; see Decided.
+	By [2]*Descriptor
 	// Failed: no protocol was recognised in this direction.
 	Failed [2]bool
+	// Events are the oddities of protocol detection so far.
+	Events DetectionEvents
 	// Seen: this direction has had bytes.
 	Seen [2]bool
 	// Original is the protocol before an upgrade, nil without one.
 	Original *Descriptor
+	// Changes is how often the flow has changed its protocol.
+	Changes uint8
 	// Encrypted: payload is ciphertext from here on.
 	Encrypted bool
 	// Dirty: the parser was called since the sensor last looked at Txs and
@@ -106,6 +113,9 @@ type Session struct {
 	order     []int // candidates, best first
 	rejected  [2]uint64
 	rest      [2][]byte
+	head      [2][]byte // first bytes of a direction that may yet be known
+	early     bool      // the side spoke first that has to wait
+	said      int       // bytes of an unknown direction without an answer
 	need      [2]int
 	lost      [2]int // bytes missing behind rest that no parser was told of
 	stopped   [2]bool
@@ -114,13 +124,13 @@ type Session struct {
 	datagrams [2]uint8
 	late      int    // chunks that late probes may still see
 	upgrade   string // the protocol that Settle begins
-	upgrades  uint8
 }
 
 func (s *Session) reset(pl *Pool, udp bool) {
 	*s = Session{
 		Index: -1, pool: pl, udp: udp, order: s.order, late: maxLate,
 		rest: [2][]byte{s.rest[0][:0], s.rest[1][:0]},
+		head: [2][]byte{s.head[0][:0], s.head[1][:0]},
 	}
 }
 
@@ -159,10 +169,14 @@ func (s *Session) Data(d Dir, b []byte) {
 		s.rest[d] = append(s.rest[d], b...)
 		s.bound(d)
 	case s.Parser != nil:
+		if s.By[d] == nil && !s.Failed[d] {
+			s.examine(d, b)
+		}
 		s.parse(d, b)
 	case !s.Failed[d]:
 		s.probe(d, b)
 	default:
+		s.unanswered(d, len(b))
 		s.probeLate(d, b)
 	}
 }
@@ -184,7 +198,9 @@ func (s *Session) probeLate(d Dir, b []byte) {
 			continue
 		}
 		s.Failed, s.lost = [2]bool{}, [2]int{}
+		s.rejected = [2]uint64{}
 		s.begin(i)
+		s.By[d] = desc
 		s.feed(d, b)
 		return
 	}
@@ -204,6 +220,9 @@ func (s *Session) Gap(d Dir, n int) {
 		return
 	}
 	s.pool.Counters.Gaps++
+	if s.By[d] == nil && !s.Failed[d] {
+		s.By[d] = s.Proto // behind a hole the other direction's word counts
+	}
 	s.empty(d)
 	if s.stopped[d] {
 		return
@@ -247,7 +266,8 @@ func (s *Session) Settle() bool {
 	s.Original, s.Proto = s.Proto, nil
 	s.dropParser()
 	s.Index = -1
-	s.Failed, s.rejected, s.stopped = [2]bool{}, [2]uint64{}, [2]bool{}
+	s.By, s.Failed, s.rejected, s.stopped = [2]*Descriptor{}, [2]bool{}, [2]uint64{}, [2]bool{}
+	s.early = false
 	if i, ok := s.pool.Registry.ByName(name); ok {
 		s.begin(i)
 		s.replay()
@@ -273,27 +293,12 @@ func (s *Session) probe(d Dir, b []byte) {
 		s.rest[d] = append(s.rest[d], b[:min(len(b), maxRest-len(s.rest[d]))]...)
 		view = s.rest[d][:min(len(s.rest[d]), MaxProbe)]
 	}
-	waiting := false
-	for _, i := range s.order {
-		if s.rejected[d]&(1<<i) != 0 {
-			continue
-		}
-		switch s.pool.Registry.Descriptors[i].Probe(d, view) {
-		case Accept:
-			s.found(i, d, b)
-			return
-		case Reject:
-			if !s.udp {
-				s.rejected[d] |= 1 << i
-			}
-		case NeedMore:
-			waiting = true
-		}
-	}
-	if s.datagrams[d] < maxDatagramProbes {
-		s.datagrams[d]++
-	}
-	if s.udp && s.datagrams[d] < maxDatagramProbes || waiting && len(view) < MaxProbe {
+	i, waiting := s.ask(d, view)
+	switch {
+	case i >= 0:
+		s.found(i, d, b)
+		return
+	case s.more(d, waiting, len(view)):
 		return
 	}
 	s.fail(d)
@@ -353,6 +358,12 @@ type (
 // found starts the parser and gives it what there is: b is the datagram.
 func (s *Session) found(i int, d Dir, b []byte) {
 	s.begin(i)
+	s.By[d] = s.Proto
+	o := d.Opposite()
+	s.early = s.Proto.First != 0 && !s.Proto.First.Has(d) && !s.Seen[o]
+	if s.Failed[o] {
+		s.Events.add(EventOneDirection)
+	}
 	if s.udp {
 		s.feed(d, b)
 		return
@@ -367,6 +378,9 @@ func (s *Session) found(i int, d Dir, b []byte) {
 func (s *Session) replay() {
 	for _, d := range [2]Dir{ToServer, ToClient} {
 		if s.Parser != nil && s.upgrade == "" && len(s.rest[d]) > 0 {
+			if s.By[d] == nil && !s.Failed[d] {
+				s.examine(d, s.rest[d])
+			}
 			s.feed(d, nil)
 		}
 		if n := s.lost[d]; n > 0 && s.upgrade == "" {
@@ -431,13 +445,13 @@ func (s *Session) feed(d Dir, b []byte) {
 // change notes that another protocol follows. A flow that has changed too
 // often is given up.
 func (s *Session) change(name string) bool {
-	if s.upgrades == maxUpgrades {
+	if s.Changes == maxUpgrades {
 		s.pool.Counters.UpgradeFull++
 		s.stop(ToServer)
 		s.stop(ToClient)
 		return false
 	}
-	s.upgrades++
+	s.Changes++
 	s.upgrade = name
 	return true
 }

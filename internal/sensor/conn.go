@@ -18,6 +18,7 @@ type conn struct {
 	community [record.CommunityIDLen]byte
 	ja4       []byte
 	gaps      [2]bool
+	events    proto.DetectionEvents // written
 }
 
 // connPool recycles conns of one worker.

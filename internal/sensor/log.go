@@ -113,17 +113,25 @@ func (w *Worker) appProto(s *proto.Session, ended bool) {
 	switch {
 	case s.Proto != nil:
 		c.AppProto = s.Proto.Name
-		if s.Failed[flow.ToServer] {
-			c.AppProtoTS = "failed"
-		}
-		if s.Failed[flow.ToClient] {
-			c.AppProtoTC = "failed"
-		}
+		c.AppProtoTS, c.AppProtoTC = sideProto(s, flow.ToServer), sideProto(s, flow.ToClient)
 	case s.Failed[flow.ToServer] && (s.Failed[flow.ToClient] || !s.Seen[flow.ToClient]),
 		s.Failed[flow.ToClient] && !s.Seen[flow.ToServer],
 		ended && (s.Seen[flow.ToServer] || s.Seen[flow.ToClient]):
 		c.AppProto = "failed"
 	}
+}
+
+// sideProto names what d's own bytes are of, where that is not the flow's
+// protocol.
+func sideProto(s *proto.Session, d flow.Dir) string {
+	p, known := s.Decided(d)
+	switch {
+	case !known || p == s.Proto:
+		return ""
+	case p == nil:
+		return "failed"
+	}
+	return p.Name
 }
 
 // report writes the alerts of one packet.
@@ -209,7 +217,13 @@ func newAlertInfo(s *detect.Signature) *record.AlertInfo {
 // those that nobody needs any more.
 func (w *Worker) transactions(p *packet.Packet, f *flow.Flow, d flow.Dir, c *conn) {
 	s := c.session
-	if s == nil || s.Parser == nil {
+	if s == nil {
+		return
+	}
+	if s.Events != c.events {
+		w.logDetection(p, f, c)
+	}
+	if s.Parser == nil {
 		return
 	}
 	ending := p.Has(packet.FlagFlowEnd) && d == flow.ToClient // the last one
@@ -290,6 +304,27 @@ func (w *Worker) logEvents(p *packet.Packet, f *flow.Flow, s *proto.Session, tx 
 		w.enc.End(c)
 	}
 	b.EventsLogged = b.Events
+}
+
+// logDetection writes an anomaly record for each new event of protocol
+// detection. A stream picked up in its middle has no wrong side to begin.
+func (w *Worker) logDetection(p *packet.Packet, f *flow.Flow, c *conn) {
+	s := c.session
+	for e := range s.Events.All {
+		if c.events.Has(e) || e == proto.EventWrongDirection && f.Flags&flow.FlagMidstream != 0 {
+			continue
+		}
+		name := ""
+		if s.Proto != nil {
+			name = s.Proto.Name
+		}
+		w.C.AppEvents++
+		h := w.header("anomaly", p, f)
+		w.enc.Begin(h)
+		w.enc.Anomaly("applayer", e.String(), "proto_detect", name)
+		w.enc.End(h)
+	}
+	c.events = s.Events
 }
 
 // decodeAnomalies writes the decoder's events of p where that is wanted.

@@ -35,6 +35,7 @@ func Descriptor() *proto.Descriptor {
 		Aliases:   []string{"ssl"},
 		TCP:       true,
 		Ports:     []uint16{443, 8443, 465, 563, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 5223, 5671, 6443, 8883},
+		First:     proto.MaskServer,
 		Probe:     probe,
 		New:       newParser,
 		Buffers:   buffers(),
@@ -57,37 +58,30 @@ func Descriptor() *proto.Descriptor {
 	}
 }
 
-// maxProbeEmpty bounds the empty records that the probe looks behind.
-const maxProbeEmpty = 8
-
 // probe accepts a record of a plausible version and length, of a type that
 // begins a conversation or, for flows picked up in the middle, of application
-// data; and the SSLv2 hello that old clients begin with. Empty handshake
-// records in front hide nothing.
+// data; and the SSLv2 hello that old clients begin with. An empty handshake
+// record decides: nothing else begins so, whatever follows.
 func probe(d proto.Dir, b []byte) proto.Verdict {
 	if len(b) > 0 && b[0]&0x80 != 0 {
 		return probeSSLv2(d, b)
 	}
-	for range maxProbeEmpty {
-		n, v := probeHeader(b)
-		if v != proto.Accept {
-			return v
-		}
-		switch b[0] {
-		case recordHandshake:
-			if n > 0 {
-				return probeHandshake(d, b[recordHeader:])
-			}
-			b = b[recordHeader:]
-			continue
-		case recordCCS:
-			return verdict(n == 1)
-		case recordAlert:
-			return verdict(n == 2 || n >= 16)
-		}
-		return verdict(n >= 16)
+	n, v := probeHeader(b)
+	if v != proto.Accept {
+		return v
 	}
-	return proto.Reject
+	switch b[0] {
+	case recordHandshake:
+		if n == 0 {
+			return proto.Accept
+		}
+		return probeHandshake(d, b[recordHeader:])
+	case recordCCS:
+		return verdict(n == 1)
+	case recordAlert:
+		return verdict(n == 2 || n >= 16)
+	}
+	return verdict(n >= 16)
 }
 
 // probeHeader looks at a record header and returns the record's length.

@@ -1,7 +1,6 @@
 package tls
 
 import (
-	"bytes"
 	"strconv"
 	"testing"
 
@@ -55,8 +54,8 @@ func TestProbe(t *testing.T) {
 		{"six bytes", proto.ToServer, hello[:6], proto.Accept},
 		{"one byte", proto.ToServer, hello[:1], proto.NeedMore},
 		{"empty records", proto.ToServer, append(rec(22, 0x0301), hello...), proto.Accept},
-		{"empty record", proto.ToServer, rec(22, 0x0301), proto.NeedMore},
-		{"only empty records", proto.ToServer, bytes.Repeat(rec(22, 0x0301), 9), proto.Reject},
+		{"empty record", proto.ToServer, rec(22, 0x0301), proto.Accept},
+		{"empty record and rubbish", proto.ToServer, append(rec(22, 0x0300), 0, 0, 0), proto.Accept},
 		{"long record", proto.ToServer, []byte{22, 3, 1, 0xff, 0xff, 1}, proto.Reject},
 		{"wrong way", proto.ToClient, hello, proto.Reject},
 		{"alert", proto.ToClient, rec(21, 0x0303, 2, 40), proto.Accept},
