@@ -110,7 +110,7 @@ func (e *Engine) Swap(rs *Ruleset) {
 // is used again by the next call.
 func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session) []Match {
 	e.found, e.out, e.spans = e.found[:0], e.out[:0], e.spans[:0]
-	if len(e.rs.sigs) == 0 || f != nil && f.Flags&flow.FlagNoInspect != 0 {
+	if len(e.rs.sigs) == 0 || f != nil && (f.Flags&flow.FlagNoInspect != 0 || f.State == flow.StateBypassed) {
 		e.events = eventBits{}
 		return nil
 	}

@@ -158,7 +158,7 @@ func (rs *Ruleset) explainOptions(b *strings.Builder, s *Signature) {
 // optionLabels names what sort of thing a keyword asks for: "" for those that
 // are shown with their buffer or ask for nothing. The others are tests.
 func optionLabels() map[string]string {
-	out := map[string]string{"pkt_data": "", "flow": "flow", "pcre": "expression"}
+	out := map[string]string{"pkt_data": "", "flow": "flow", "pcre": "expression", "bypass": "then"}
 	for label, list := range map[string][]keyword{
 		"":          slices.Concat(metaKeywords(), contentKeywords(), transformKeywords()),
 		"bytes":     byteKeywords(),

@@ -9,7 +9,7 @@ import (
 // TestExplain checks what is told of a rule of each kind.
 func TestExplain(t *testing.T) {
 	for _, c := range []struct{ name, rule, want string }{
-		{"transaction", `alert fake $HOME_NET any -> any 80 (msg:"m"; flow:to_server; flowbits:isset,a; fake.line; to_lowercase; content:"/x"; offset:1; depth:30; fast_pattern; content:!"zz"; nocase; distance:2; within:20; pcre:"/a+/i"; threshold:type limit,track by_src,count 1,seconds 60; bypass; classtype:trojan-activity; sid:7; rev:2;)`,
+		{"transaction", `alert fake $HOME_NET any -> any 80 (msg:"m"; flow:to_server; flowbits:isset,a; fake.line; to_lowercase; content:"/x"; offset:1; depth:30; fast_pattern; content:!"zz"; nocase; distance:2; within:20; pcre:"/a+/i"; threshold:type limit,track by_src,count 1,seconds 60; bypass; nfq_set_mark:1; classtype:trojan-activity; sid:7; rev:2;)`,
 			`sid 7 rev 2: m
 rule         alert fake $HOME_NET any -> any 80
 order        1 of 1, priority 1
@@ -22,7 +22,8 @@ flow         flow:to_server
 state        flowbits:isset,a
 expression   pcre:"/a+/i"
 limit        threshold:type limit,track by_src,count 1,seconds 60
-no effect    bypass
+then         bypass
+no effect    nfq_set_mark:1
 `},
 		{"both sides", `alert fake any any => any any (msg:"m"; fake.line; content:"GET"; fake.both: to_client; content:"x"; fake.code:3; sid:7;)`,
 			`sid 7 rev 0: m

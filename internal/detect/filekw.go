@@ -117,7 +117,6 @@ func noEffectKeywords() []keyword {
 	}
 	return []keyword{
 		word("tag", "packets after the match are not logged"),
-		word("bypass", "flows are inspected to their end"),
 		word("nfq_set_mark", "packets are copies and carry no mark"),
 	}
 }

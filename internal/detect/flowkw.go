@@ -18,6 +18,14 @@ func flowKeywords() []keyword {
 	octets := func(f *flow.Flow) [2]uint64 { return f.Bytes }
 	return []keyword{
 		{name: "flow", parse: parseFlow},
+		{name: "bypass", arg: argNone, parse: func(b *builder, _ *rule.Option) error {
+			b.after(func(c *ctx) {
+				if c.f != nil {
+					c.f.Flags |= flow.FlagBypass
+				}
+			})
+			return nil
+		}},
 		{name: "stream_size", parse: parseStreamSize},
 		{name: "flow.age", parse: parseFlowAge},
 		{name: "flow.pkts", parse: parseFlowCount(pkts, 0)},

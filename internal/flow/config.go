@@ -3,6 +3,7 @@ package flow
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,6 +30,9 @@ type Config struct {
 	// (stream.midstream). Without it such sessions are counted as flows but
 	// their bytes reach nobody.
 	Midstream bool
+	// MidstreamPolicy is applied to the sessions whose handshake was not seen
+	// (stream.midstream-policy).
+	MidstreamPolicy MidstreamPolicy
 	// AsyncOneSide delivers one-sided streams as they come, since no ACK will
 	// (stream.async-oneside). Without it they are delivered when they end.
 	AsyncOneSide bool
@@ -61,6 +65,38 @@ type Config struct {
 type PrefixPolicy struct {
 	Prefix netip.Prefix
 	Policy Policy
+}
+
+// MidstreamPolicy says what becomes of a session whose handshake was not seen.
+type MidstreamPolicy uint8
+
+// Midstream policies, in Suricata's words; the zero value is MidstreamIgnore.
+const (
+	MidstreamIgnore   MidstreamPolicy = iota // nothing special: Config.Midstream decides
+	MidstreamPassFlow                        // as ignore, but no rule looks at the flow
+	MidstreamBypass                          // see Table.Bypass
+)
+
+// midstreamNames are EVE's spellings; rules and settings write '-' for '_'.
+var midstreamNames = [...]string{"ignore", "pass_flow", "bypass"}
+
+// String returns EVE's spelling.
+func (m MidstreamPolicy) String() string { return midstreamNames[m] }
+
+// MidstreamPolicyByName finds the policy that stream.midstream-policy names. A
+// copy cannot be dropped or refused: the policies that would are taken for
+// ignore, so that inspection goes on.
+func MidstreamPolicyByName(name string) (MidstreamPolicy, bool) {
+	switch name {
+	case "auto", "drop-flow", "drop-packet", "reject":
+		return MidstreamIgnore, true
+	}
+	for i, s := range midstreamNames {
+		if sameName(strings.ReplaceAll(s, "_", "-"), name) {
+			return MidstreamPolicy(i), true
+		}
+	}
+	return MidstreamIgnore, false
 }
 
 // Timeout is how long a flow may be idle, by state, packet time.

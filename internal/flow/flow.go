@@ -76,8 +76,10 @@ const (
 	FlagDup
 	// FlagSwapped: client and server were exchanged after the first packet.
 	FlagSwapped
-	// FlagNoInspect: a pass rule or a bypass ended inspection.
+	// FlagNoInspect: a pass rule or a policy ended inspection.
 	FlagNoInspect
+	// FlagBypass: a rule asks for Table.Bypass.
+	FlagBypass
 	// FlagNoPayloadInspect: payload is encrypted; stop scanning it.
 	FlagNoPayloadInspect
 	// FlagAlerted: a signature matched.

@@ -363,7 +363,7 @@ func (t *Table) close(f *Flow, d Dir) {
 // buffers.
 func (t *Table) finish(f *Flow, d Dir) {
 	s := f.TCP
-	if s.State > TCPSYNSent {
+	if s.State > TCPSYNSent && f.State != StateBypassed {
 		t.drain(f, d)
 		t.trailingGap(f, d)
 		t.close(f, d)

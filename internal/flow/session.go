@@ -16,6 +16,9 @@ const (
 // session runs the TCP session of f on p.
 func (t *Table) session(f *Flow, p *packet.Packet, d Dir) {
 	s, tcp := f.TCP, &p.TCP
+	if f.State == StateBypassed {
+		return
+	}
 	if p.Flags&packet.FlagBadL4Sum != 0 {
 		t.n.ChecksumDrops++
 		return
@@ -113,8 +116,8 @@ func service(port uint16) bool {
 
 // opening handles a packet of a flow that has no session yet.
 func (t *Table) opening(f *Flow, p *packet.Packet, d Dir) {
-	s, tcp := f.TCP, &p.TCP
-	flags := tcp.Flags & tcpControl
+	s := f.TCP
+	flags := p.TCP.Flags & tcpControl
 	switch {
 	case flags&packet.RST != 0:
 		t.refuse(f, EventRSTButNoSession)
@@ -125,6 +128,26 @@ func (t *Table) opening(f *Flow, p *packet.Packet, d Dir) {
 		t.n.Sessions++
 		t.synFrom(f, p, d)
 		t.enter(f, TCPSYNSent)
+	default:
+		t.unseen(f, p, d)
+	}
+}
+
+// unseen handles a packet of a session whose start was not seen.
+func (t *Table) unseen(f *Flow, p *packet.Packet, d Dir) {
+	s := f.TCP
+	s.Flags |= StreamUnseen
+	s.Midstream = t.cfg.MidstreamPolicy
+	switch s.Midstream {
+	case MidstreamPassFlow:
+		f.Flags |= FlagNoInspect
+	case MidstreamBypass:
+		f.Flags |= FlagNoInspect
+		t.Bypass(f)
+		return
+	}
+	flags := p.TCP.Flags & tcpControl
+	switch {
 	case flags == packet.SYN|packet.ACK && (t.cfg.Midstream || t.cfg.AsyncOneSide):
 		t.n.Sessions++
 		t.pickUp(f)
@@ -141,6 +164,16 @@ func (t *Table) opening(f *Flow, p *packet.Packet, d Dir) {
 		t.pickUp(f)
 		t.midstream(f, p, d)
 	}
+}
+
+// Bypass stops to follow f: what it holds is discarded; what comes is counted
+// and reaches nobody. It may be called between two calls of Track.
+func (t *Table) Bypass(f *Flow) {
+	if f.TCP != nil {
+		t.discard(&f.TCP.half[ToServer])
+		t.discard(&f.TCP.half[ToClient])
+	}
+	t.setState(f, StateBypassed)
 }
 
 func (t *Table) ignore(s *Stream) {

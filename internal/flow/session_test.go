@@ -297,3 +297,65 @@ func TestForgedFIN(t *testing.T) {
 		t.Errorf("bytes: got %q", got)
 	}
 }
+
+// TestMidstreamPolicy plays a session whose start was not seen, and one whose
+// was, under each policy.
+func TestMidstreamPolicy(t *testing.T) {
+	const late = "S>C ACK \"uid=0\"\nC>S ACK ack=6\n"
+	for _, tt := range []struct {
+		name, script string
+		policy       flow.MidstreamPolicy
+		midstream    bool
+		data         bool // reaches the sink
+		state        flow.State
+		inspect      bool
+		unseen       bool
+	}{
+		{"ignore", late, flow.MidstreamIgnore, true, true, flow.StateEstablished, true, true},
+		{"ignore, off", late, flow.MidstreamIgnore, false, false, flow.StateNew, true, true},
+		{"pass-flow", late, flow.MidstreamPassFlow, true, true, flow.StateEstablished, false, true},
+		{"pass-flow, off", late, flow.MidstreamPassFlow, false, false, flow.StateNew, false, true},
+		{"bypass", late, flow.MidstreamBypass, true, false, flow.StateBypassed, false, true},
+		{"bypass, off", late, flow.MidstreamBypass, false, false, flow.StateBypassed, false, true},
+		{"bypass, from the answer", "S>C SYN,ACK\nC>S ACK\n" + late, flow.MidstreamBypass, true, false, flow.StateBypassed, false, true},
+		{"bypass, whole", handshake + late, flow.MidstreamBypass, true, true, flow.StateEstablished, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := flow.DefaultConfig()
+			cfg.MidstreamPolicy, cfg.Midstream, cfg.AsyncOneSide = tt.policy, tt.midstream, tt.midstream
+			y := flowtest.New(t, cfg)
+			calls := y.Play(tt.script)
+			f := y.Flow
+			if got := strings.Contains(calls, "uid=0"); got != tt.data || f.State != tt.state {
+				t.Errorf("data %v, state %v; want %v, %v\n%s", got, f.State, tt.data, tt.state, calls)
+			}
+			if got := f.Flags&flow.FlagNoInspect == 0; got != tt.inspect {
+				t.Errorf("inspected %v, want %v", got, tt.inspect)
+			}
+			if got := f.TCP.Flags&flow.StreamUnseen != 0; got != tt.unseen || f.TCP.Midstream != tt.policy && tt.unseen {
+				t.Errorf("unseen %v under %v, want %v under %v", got, f.TCP.Midstream, tt.unseen, tt.policy)
+			}
+			if f.Pkts[0]+f.Pkts[1] != uint64(strings.Count(tt.script, ">")) {
+				t.Errorf("%v packets counted", f.Pkts)
+			}
+		})
+	}
+}
+
+// TestBypass: a flow that is bypassed in the middle is counted on, and delivers
+// nothing more, not even what it held.
+func TestBypass(t *testing.T) {
+	y := flowtest.New(t, flow.DefaultConfig())
+	y.Play(handshake + "C>S ACK \"one\"\nS>C ACK\nC>S ACK \"held\"")
+	y.Table.Bypass(y.Flow)
+	if n := y.Flow.TCP.Buffered(flow.ToServer); n != 0 {
+		t.Errorf("%d bytes held", n)
+	}
+	got := y.Play("S>C ACK\nC>S ACK \"two\"\nS>C ACK\nC>S FIN,ACK")
+	if got != "" || y.Flow.State != flow.StateBypassed || y.Flow.Pkts != [2]uint64{6, 4} {
+		t.Errorf("%v, %v packets: %q", y.Flow.State, y.Flow.Pkts, got)
+	}
+	if end := y.End(); end != "end shutdown" {
+		t.Errorf("at the end: %q", end)
+	}
+}

@@ -60,6 +60,8 @@ const (
 	StreamEstablished
 	// StreamSYNAgain: the client began anew; the server has not agreed yet.
 	StreamSYNAgain
+	// StreamUnseen: the start was not seen; Stream.Midstream was applied.
+	StreamUnseen
 )
 
 // Stream is the TCP part of a flow: session state and both directions'
@@ -71,8 +73,9 @@ type Stream struct {
 	TCPFlags  [2]uint8
 	beforeRST TCPState
 	Flags     StreamFlags
-	synacks   uint8 // SYN/ACKs that differed from the first
-	syns      uint8 // SYNs that differed from the first
+	Midstream MidstreamPolicy // what was applied, if StreamUnseen
+	synacks   uint8           // SYN/ACKs that differed from the first
+	syns      uint8           // SYNs that differed from the first
 	resetBy   Dir
 
 	half  [2]half

@@ -174,8 +174,18 @@ func (e *Encoder) FlowRecord(f *flow.Flow, txs uint64, gaps [2]bool) {
 	b = e.AppendTime(jsonx.Key(b, "end"), f.Last)
 	b = jsonx.Uint(b, "age", uint64(max(0, f.Last/1e9-f.Start/1e9)))
 	b = jsonx.String(b, "state", f.State.String())
+	if f.State == flow.StateBypassed {
+		b = jsonx.String(b, "bypass", "local")
+	}
 	b = jsonx.StringNotEmpty(b, "reason", f.Reason.String())
 	b = jsonx.Bool(b, "alerted", f.Flags&flow.FlagAlerted != 0)
+	if f.Flags&flow.FlagNoInspect != 0 {
+		b = jsonx.String(b, "action", "pass")
+	}
+	if f.TCP != nil && f.TCP.Flags&flow.StreamUnseen != 0 {
+		b = append(jsonx.Key(b, "exception_policy"), `[{"target":"stream_midstream"`...)
+		b = append(jsonx.String(b, "policy", f.TCP.Midstream.String()), `}]`...)
+	}
 	if txs > 0 {
 		b = jsonx.Uint(b, "tx_cnt", txs)
 	}

@@ -87,3 +87,43 @@ func TestEndAnomaly(t *testing.T) {
 	lines = slices.DeleteFunc(lines, func(l string) bool { return !strings.Contains(l, "reassembly_seq_gap") })
 	wantOne(t, lines, `"src_ip":"203.0.113.9"`, `"dest_port":80`)
 }
+
+// TestBypassKeyword: the rule's own alert is the last that a flow gives; the
+// flow is counted to its end.
+func TestBypassKeyword(t *testing.T) {
+	cfg := func() *sensor.Config {
+		return activeConfig(t, `alert udp any any -> any any (msg:"backup"; content:"x"; bypass; sid:1;)`)
+	}
+	sc := scene()
+	u := sc.UDP(client(), netip.MustParseAddrPort("10.20.1.11:9999"))
+	for range 5 {
+		u.Client([]byte("xyz"))
+		u.Server([]byte("xyz"))
+	}
+	frames := shots(sc)
+	wantOne(t, eveOf(t, cfg(), frames, "alert"), `"direction":"to_server"`)
+	wantOne(t, eveOf(t, cfg(), frames, "flow"), `"pkts_toserver":5,"pkts_toclient":5`, `"state":"bypassed","bypass":"local"`)
+}
+
+// TestMidstreamPolicyRecord: what became of a session without a start stands in
+// its record.
+func TestMidstreamPolicyRecord(t *testing.T) {
+	late := shots(httpPlain())[3:]
+	for set, want := range map[string]struct {
+		record string
+		alerts int
+	}{
+		"ignore":    {`"state":"closed","reason":"shutdown","alerted":true,"exception_policy":[{"target":"stream_midstream","policy":"ignore"}]`, 1},
+		"pass-flow": {`"alerted":false,"action":"pass","exception_policy":[{"target":"stream_midstream","policy":"pass_flow"}]`, 0},
+		"bypass":    {`"state":"bypassed","bypass":"local","reason":"shutdown","alerted":false,"action":"pass","exception_policy":[{"target":"stream_midstream","policy":"bypass"}]`, 0},
+		"drop-flow": {`"policy":"ignore"`, 1},
+	} {
+		t.Run(set, func(t *testing.T) {
+			cfg := activeConfig(t, `alert http any any -> any any (msg:"item"; http.uri; content:"item"; sid:1;)`, "stream.midstream-policy="+set)
+			wantOne(t, eveOf(t, cfg, late, "flow"), want.record)
+			if n := len(eveOf(t, cfg, late, "alert")); n != want.alerts {
+				t.Errorf("%d alerts, want %d", n, want.alerts)
+			}
+		})
+	}
+}

@@ -88,6 +88,12 @@ func (s *Settings) Set(key, value string) error {
 		if err = setBool(&cfg.Flow.Midstream, value); err == nil && s.raw["stream.async-oneside"] == "" {
 			cfg.Flow.AsyncOneSide = cfg.Flow.Midstream
 		}
+	case "stream.midstream-policy":
+		pol, ok := flow.MidstreamPolicyByName(value)
+		if !ok {
+			err = fmt.Errorf("want ignore, pass-flow or bypass, got %q", value)
+		}
+		cfg.Flow.MidstreamPolicy = pol
 	case "stream.async-oneside":
 		err = setBool(&cfg.Flow.AsyncOneSide, value)
 	case "stream.reassembly.depth":

@@ -206,7 +206,7 @@ func (w *Worker) packet(p *packet.Packet) {
 		return
 	}
 	c := f.Owner.(*conn)
-	if p.Proto != packet.ProtoTCP && len(p.Payload) > 0 {
+	if p.Proto != packet.ProtoTCP && len(p.Payload) > 0 && f.State != flow.StateBypassed {
 		w.cfg.Catalogue.Bytes(&c.app, d, p.Payload)
 		if c.session != nil {
 			c.session.Data(d, p.Payload)
@@ -214,6 +214,9 @@ func (w *Worker) packet(p *packet.Packet) {
 	}
 	w.decodeAnomalies(p, f)
 	w.inspect(p, f, d, c)
+	if f.Flags&flow.FlagBypass != 0 {
+		w.table.Bypass(f)
+	}
 	if w.cfg.FlowInterval > 0 && p.Time-c.logged >= w.cfg.FlowInterval {
 		c.logged = p.Time
 		w.logFlow(f, c)
