@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -53,6 +54,7 @@ func TestScript(t *testing.T) {
 			"mkpcap": mkpcap,
 			"cut":    cut,
 			"hold":   hold,
+			"hook":   hook,
 			"await":  await,
 			"expand": expand,
 			"get":    get,
@@ -138,6 +140,29 @@ func hold(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Logf("close %v: %v", addr, err)
 		}
 	})
+}
+
+// hook NAME FILE receives webhooks until the script ends, its URL in $NAME. It
+// answers the status that FILE holds, and adds "STATUS ID" to FILE.log.
+func hook(ts *testscript.TestScript, _ bool, args []string) {
+	file := ts.MkAbs(args[1])
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, err := os.ReadFile(file)
+		status, aerr := strconv.Atoi(strings.TrimSpace(string(text)))
+		log, lerr := os.OpenFile(file+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if errors.Join(err, aerr, lerr) != nil {
+			status = http.StatusTeapot
+		}
+		w.WriteHeader(status)
+		if lerr == nil {
+			_, err = fmt.Fprintf(log, "%d %s\n", status, r.Header.Get("webhook-id"))
+			if err := errors.Join(err, log.Close()); err != nil {
+				ts.Logf("hook: %v", err)
+			}
+		}
+	}))
+	ts.Defer(srv.Close)
+	ts.Setenv(args[0], srv.URL)
 }
 
 // await FILE TEXT waits until a file holds a text.

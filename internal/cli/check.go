@@ -23,6 +23,11 @@ func checkConfig(c *config.Config, k *config.Checker) {
 		}
 	}
 	checkConfigVars(c, k)
+	checkActions(c, k)
+}
+
+// checkActions is the part of checkConfig that matters to who delivers.
+func checkActions(c *config.Config, k *config.Checker) {
 	for i := range c.Respond {
 		checkAction(&c.Respond[i], config.At("respond", i), k)
 	}

@@ -46,7 +46,7 @@ type finding struct {
 }
 
 func (a *app) doctor(ctx context.Context, path string, asJSON bool) error {
-	cfg, err := config.Load(path)
+	cfg, err := loadConfig(path)
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func responseCheck(dead, stalled uint64) health.Check {
 	switch {
 	case dead > 0:
 		c.Text = counted(dead, "dead letter") + " since the start: deliveries that were given up"
-		c.Hint = "a receiver refuses them, or was down too long: the service's log has the list and the error of each"
+		c.Hint = "a receiver refused them, or was down too long: mirrorwall respond list shows them with the error of each, respond replay sends them again"
 	case stalled > 0:
 		c.Text = counted(stalled, "pause") + " since the start: the spool or the dead letters could not be written"
 		c.Hint = "is the disk of state: full?"

@@ -29,7 +29,7 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 func (a *app) run(ctx context.Context, path string) error {
-	cfg, err := loadConfig(path)
+	cfg, err := loadConfig(path, checkConfig)
 	if err != nil {
 		return err
 	}
@@ -75,8 +75,8 @@ func (a *app) run(ctx context.Context, path string) error {
 }
 
 // loadConfig reads the configuration; a path that is no file gets a hint.
-func loadConfig(path string) (*config.Config, error) {
-	cfg, err := config.Load(path, checkConfig)
+func loadConfig(path string, checks ...config.Check) (*config.Config, error) {
+	cfg, err := config.Load(path, checks...)
 	if st, serr := os.Stat(path); err != nil && serr == nil && !st.Mode().IsRegular() {
 		return nil, fail(err, "--config names a YAML file, such as mirrorwall.yaml")
 	}

@@ -62,7 +62,7 @@ func (s *service) open(a *app, obs sensor.Observer) error {
 	if s.spool, err = bus.Open(filepath.Join(s.cfg.State, "spool"), bus.Options{}); err != nil {
 		return withHint(err, stateHint)
 	}
-	if s.dead, err = bus.Open(filepath.Join(s.cfg.State, "dead"), bus.Options{}); err != nil {
+	if s.dead, err = bus.Open(deadFolder(s.cfg), bus.Options{}); err != nil {
 		return withHint(err, stateHint)
 	}
 	if s.cfg.EVE.Path != "" {

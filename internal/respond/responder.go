@@ -249,17 +249,6 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// DeadLetter is a delivery that was given up, as the dead letter spool holds
-// it.
-type DeadLetter struct {
-	ID        string          `json:"id"`
-	MatchList string          `json:"match_list"`
-	Time      time.Time       `json:"time"`
-	Attempts  int             `json:"attempts"`
-	Error     string          `json:"error"`
-	Record    json.RawMessage `json:"record"`
-}
-
 func (r *Responder) bury(d *Delivery, cause error) error {
 	b, err := json.Marshal(DeadLetter{
 		ID: d.ID, MatchList: d.MatchList, Time: r.opt.Now().UTC(), Attempts: d.Attempt,
