@@ -22,6 +22,7 @@ const (
 	MDNS
 	TLS
 	SSH
+	QUIC
 	Anomaly
 	FileInfo
 	Stats
@@ -54,6 +55,7 @@ func Kinds() [numTypes]Kind {
 		MDNS:     {MDNS, "mdns", "dns", ""},
 		TLS:      {TLS, "tls", "tls", "DECRYPTION"},
 		SSH:      {SSH, "ssh", "traffic", ""},
+		QUIC:     {QUIC, "quic", "tls", ""},
 		Anomaly:  {Anomaly, "anomaly", "threat", "THREAT"},
 		FileInfo: {FileInfo, "fileinfo", "file", "THREAT/file"},
 		Stats:    {Stats, "stats", "system", ""},

@@ -5,6 +5,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/proto/dns"
 	"github.com/mirrorwall/mirrorwall/internal/proto/http"
+	"github.com/mirrorwall/mirrorwall/internal/proto/quic"
 	"github.com/mirrorwall/mirrorwall/internal/proto/ssh"
 	"github.com/mirrorwall/mirrorwall/internal/proto/tls"
 )
@@ -16,6 +17,7 @@ func Protocols() []*proto.Descriptor {
 		http.Descriptor(),
 		tls.Descriptor(),
 		ssh.Descriptor(),
+		quic.Descriptor(),
 		dns.Descriptor(),
 		dns.MDNS(),
 		dns.LLMNR(),
