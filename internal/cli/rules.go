@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -66,6 +68,9 @@ func parseRules(paths []string) (*parsedRules, error) {
 	return parsed, nil
 }
 
+// bundledDir stands in the place of a folder in the names of embedded files.
+const bundledDir = "bundled"
+
 func bundledRules() (*parsedRules, error) {
 	names, err := fs.Glob(rules.FS, "*.rules")
 	if err != nil {
@@ -77,7 +82,7 @@ func bundledRules() (*parsedRules, error) {
 		if err != nil {
 			return nil, err
 		}
-		parsed.parse(path.Join("bundled", n), text)
+		parsed.parse(path.Join(bundledDir, n), text)
 	}
 	return parsed, nil
 }
@@ -128,6 +133,16 @@ func (a *app) printRefused(r *ruleReport, most int) {
 	}
 	if shown > most {
 		fmt.Fprintf(a.err, "and %d more refused rules; mirrorwall rules check lists them\n", shown-most)
+	}
+	r.noteBundled(a.err)
+}
+
+// noteBundled says where the files are that no folder has, if any was named.
+func (r *ruleReport) noteBundled(w io.Writer) {
+	embedded := func(p rule.Pos) bool { return strings.HasPrefix(p.File, bundledDir+"/") }
+	if slices.ContainsFunc(r.errors, func(e *rule.Error) bool { return embedded(e.Pos) }) ||
+		slices.ContainsFunc(slices.Concat(r.verdicts, r.warnings), func(v detect.Verdict) bool { return embedded(v.Pos) }) {
+		fmt.Fprintln(w, "hint: the files of bundled/ are part of this program: mirrorwall rules list --json shows their rules, with file and line")
 	}
 }
 
@@ -237,6 +252,7 @@ func (a *app) checkText(rep *ruleReport) {
 			fmt.Fprintf(a.out, "\thint: %s\n", v.Hint)
 		}
 	}
+	rep.noteBundled(a.out)
 	fmt.Fprintf(a.out, "%d rules: %d active, %d inactive, %d refused\n", rep.Rules, rep.Active, rep.Inactive, rep.Refused)
 }
 
@@ -318,7 +334,8 @@ func (a *app) listJSON(rs *detect.Ruleset) error {
 			Metadata map[string][]string `json:"metadata,omitempty"`
 			File     string              `json:"file"`
 			Line     int                 `json:"line"`
-		}{s.SID, s.GID, s.Rev, severityOf(s), s.Classtype, s.Msg, meta, s.Rule.Pos.File, s.Rule.Pos.Line}); err != nil {
+			Text     string              `json:"text"`
+		}{s.SID, s.GID, s.Rev, severityOf(s), s.Classtype, s.Msg, meta, s.Rule.Pos.File, s.Rule.Pos.Line, s.Rule.Text}); err != nil {
 			return err
 		}
 	}
