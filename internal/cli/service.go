@@ -110,6 +110,11 @@ func (s *service) openSensorConfig(a *app) error {
 	cfg.FlowInterval = int64(c.FlowInterval)
 	cfg.Sources = sensor.NewSources(prefixes(c.Sources.Networks), vniRanges(c.Sources.VNIs))
 	cfg.Tenants = &sensor.Tenants{}
+	for system, networks := range s.cfg.HostOSPolicy {
+		if err := cfg.SetHostOS(system, prefixes(networks)); err != nil {
+			return fmt.Errorf("host-os-policy: %w", err)
+		}
+	}
 	for _, t := range s.cfg.Tenants {
 		cfg.Tenants.Add(t.Name, vniRanges(t.VNIs))
 	}

@@ -34,14 +34,17 @@ type Config struct {
 	Version int `yaml:"version"`
 	// State is the folder of everything that must outlive a restart: the spool
 	// and the dead letters.
-	State   string    `yaml:"state"`
-	Sensor  Sensor    `yaml:"sensor"`
-	Tenants []Tenant  `yaml:"tenants"`
-	Vars    Vars      `yaml:"vars"`
-	Rules   Rules     `yaml:"rules"`
-	EVE     EVE       `yaml:"eve"`
-	Health  Health    `yaml:"health"`
-	Respond []Respond `yaml:"respond"`
+	State   string   `yaml:"state"`
+	Sensor  Sensor   `yaml:"sensor"`
+	Tenants []Tenant `yaml:"tenants"`
+	Vars    Vars     `yaml:"vars"`
+	// HostOSPolicy maps Suricata's names of systems to the networks of hosts
+	// that put overlapping bytes together as these do.
+	HostOSPolicy map[string][]Prefix `yaml:"host-os-policy"`
+	Rules        Rules               `yaml:"rules"`
+	EVE          EVE                 `yaml:"eve"`
+	Health       Health              `yaml:"health"`
+	Respond      []Respond           `yaml:"respond"`
 }
 
 // Sensor is the packet path.

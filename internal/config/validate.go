@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/mirrorwall/mirrorwall/internal/flow"
 	"github.com/mirrorwall/mirrorwall/internal/record"
 	"github.com/mirrorwall/mirrorwall/internal/record/filter"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
@@ -39,6 +41,7 @@ func (c *Config) validate(k *Checker) {
 		}
 	}
 	c.validateListen(k)
+	c.validateHostOS(k)
 	c.validateTenants(k)
 	c.validateRespond(k)
 }
@@ -49,6 +52,23 @@ func (c *Config) validateListen(k *Checker) {
 	for i, l := range c.Sensor.Listen {
 		if slices.ContainsFunc(c.Sensor.Listen[:i], func(o Listen) bool { return o.Address == l.Address && !strings.HasSuffix(l.Address, ":0") }) {
 			k.Add(At("sensor", "listen", i), "", "sensor: listen: %s is there already", l.Address)
+		}
+	}
+}
+
+// validateHostOS wants systems that exist, and each network with one of them.
+func (c *Config) validateHostOS(k *Checker) {
+	owner := map[Prefix]string{}
+	for _, system := range slices.Sorted(maps.Keys(c.HostOSPolicy)) {
+		if names := flow.PolicyNames(); !slices.Contains(names, system) {
+			k.Add(At("host-os-policy", system), meant(system, names), "host-os-policy: want one of %s, got %q", strings.Join(names, ", "), system)
+			continue
+		}
+		for i, p := range c.HostOSPolicy[system] {
+			if o, taken := owner[p]; taken {
+				k.Add(At("host-os-policy", system, i), "", "host-os-policy: %s: %s belongs to %s already", system, p, o)
+			}
+			owner[p] = system
 		}
 	}
 }

@@ -1,5 +1,7 @@
 package flow
 
+import "slices"
+
 // Policy says whose bytes win where segments overlap; names follow Suricata's
 // host-os-policy.
 type Policy uint8
@@ -38,6 +40,9 @@ func (p Policy) String() string {
 	}
 	return policyNames[p]
 }
+
+// PolicyNames lists the policies there are.
+func PolicyNames() []string { return slices.Clone(policyNames[:]) }
 
 // PolicyByName finds a policy; '_' and '-' are the same in names.
 func PolicyByName(name string) (Policy, bool) {

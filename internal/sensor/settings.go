@@ -81,6 +81,16 @@ func (s *Settings) Set(key, value string) error {
 		return nil
 	}
 	var err error
+	if system, ok := strings.CutPrefix(key, "host-os-policy."); ok {
+		nets, err := networks(value)
+		if err == nil {
+			err = cfg.SetHostOS(system, nets)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		return nil
+	}
 	switch key {
 	case "stream.midstream":
 		// Who asks for whole handshakes does not want one-sided streams either,
