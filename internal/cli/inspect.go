@@ -53,7 +53,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	fl.StringArrayVar(&f.set, "set", nil, "change a setting, `key=value`, under Suricata's name; may be repeated")
 	fl.BoolVar(&f.ignoreUnknown, "ignore-unknown-set", false, "let unknown --set keys pass")
 	fl.StringVar(&f.stats, "stats", "", "write the final counters as JSON to `file`")
-	fl.BoolVar(&f.strict, "strict", false, "refused rules are a failure")
+	fl.BoolVar(&f.strict, "strict", false, "refused rules and damaged captures are a failure")
 	fl.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile to `file`")
 	fl.StringVar(&f.memProfile, "memprofile", "", "write a profile of allocations to `file`")
 	for _, name := range []string{"cpuprofile", "memprofile"} {
@@ -96,8 +96,15 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	for _, path := range paths {
 		before := w.C.Packets
 		err := a.inspectFile(ctx, w, path)
-		if err == nil || w.C.Packets > before {
+		some := w.C.Packets > before
+		if err == nil || some {
 			read = append(read, path)
+		}
+		if isDamage(err) && some {
+			sum.damaged = append(sum.damaged, path)
+			if !f.strict {
+				err = asWarning(err)
+			}
 		}
 		if err != nil {
 			bad = append(bad, err)
@@ -186,6 +193,20 @@ func (a *app) inspectFile(ctx context.Context, w *sensor.Worker, path string) er
 		err = withCaptureHint(path, err)
 	}
 	return errors.Join(err, src.Close())
+}
+
+// isDamage reports whether err is about a capture that is broken somewhere.
+func isDamage(err error) bool {
+	return errors.Is(err, pcapfile.ErrTruncated) || errors.Is(err, pcapfile.ErrCorrupt)
+}
+
+// asWarning is err told as before, without an effect on the exit status.
+func asWarning(err error) error {
+	var f *failure
+	if !errors.As(err, &f) {
+		panic("BUG: a warning without a hint: " + err.Error())
+	}
+	return &failure{err: fmt.Errorf("warning: %w", f.err), hint: f.hint, code: exitDone}
 }
 
 // withCaptureHint adds what a person can do about a capture that can't be read.

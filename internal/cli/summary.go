@@ -31,6 +31,7 @@ type summary struct {
 	threats map[uint32]*threatRow
 	flows   uint64
 	flagged map[string]uint64
+	damaged []string // captures that could not be read to their end
 }
 
 type appRow struct {
@@ -176,6 +177,9 @@ func (s *summary) printLosses(w io.Writer, wk *sensor.Worker) {
 			flows = "flow"
 		}
 		lines = append(lines, fmt.Sprintf("  %d %s marked %s", s.flagged[name], flows, name))
+	}
+	for _, path := range s.damaged {
+		lines = append(lines, fmt.Sprintf("  %s is damaged: not read to its end", printable(path)))
 	}
 	if len(lines) > 0 {
 		fmt.Fprintf(w, "\nLost or cut\n%s\n", strings.Join(lines, "\n"))

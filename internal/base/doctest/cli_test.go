@@ -15,7 +15,7 @@ const cliIntro = `# Commands
 Written by ` + "`go test ./internal/base/doctest -update`" + ` from the help of each command.
 
 Exit status: 0 done · 1 failed · 2 the command line was wrong · 3 checked, and found wanting · 130 interrupted. Refused rules
-only warn; with ` + "`--strict`" + ` they make the status 1. Errors say what, where and why, with a ` + "`hint:`" + ` line.
+and captures with a damaged end only warn; with ` + "`--strict`" + ` they make the status 1. Errors say what, where and why, with a ` + "`hint:`" + ` line.
 `
 
 // TestCommands keeps docs/cli.md: the help of every command of the real
