@@ -50,7 +50,8 @@ type builder struct {
 	needFlow     bool
 	headerTest   bool // some test looks at this one packet
 	prioGiven    bool
-	appTests     int // tests by app-layer-protocol
+	capturing    bool // what expressions capture is kept
+	appTests     int  // tests by app-layer-protocol
 	warnings     []Verdict
 }
 

@@ -90,6 +90,8 @@ type Match struct {
 	Tx proto.Tx
 	// Spans are the first matched ranges, at most eight.
 	Spans []Span
+	// Context is what the rule's expressions captured for the alert.
+	Context []Var
 }
 
 // Signature is one compiled rule. It is immutable.

@@ -39,11 +39,13 @@ type Engine struct {
 	found  []found
 	out    []Match
 	spans  []Span // of out
-	events eventBits
-	cache  []bufCache // by buffer id
-	gen    uint64
-	free   []*FlowState
-	spare  spare.Pool
+	// What rules captured for this packet, and for its alerts.
+	pktVars, context []Var
+	events           eventBits
+	cache            []bufCache // by buffer id
+	gen              uint64
+	free             []*FlowState
+	spare            spare.Pool
 }
 
 // found is a match before thresholds and order.
@@ -54,6 +56,7 @@ type found struct {
 	source   Source
 	dir      Dir
 	span, n  int32 // in Engine.spans
+	vars, nv int32 // in Engine.context
 }
 
 // ctx is the state of one inspection. There is one for each Engine.
@@ -84,6 +87,7 @@ type ctx struct {
 	spanCount int
 	b64       []byte
 	view      []byte
+	kept      []kept // by the rule's expressions
 	re        match.Scratch
 }
 
@@ -110,6 +114,7 @@ func (e *Engine) Swap(rs *Ruleset) {
 // is used again by the next call.
 func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session) []Match {
 	e.found, e.out, e.spans = e.found[:0], e.out[:0], e.spans[:0]
+	e.pktVars, e.context = e.pktVars[:0], e.context[:0]
 	if len(e.rs.sigs) == 0 || f != nil && (f.Flags&flow.FlagNoInspect != 0 || f.State == flow.StateBypassed) {
 		e.events = eventBits{}
 		return nil
@@ -207,6 +212,7 @@ func (e *Engine) FlowEnd(f *flow.Flow) {
 // add notes a match of c.sig and runs its actions.
 func (e *Engine) add(c *ctx, s *Signature, source Source, tx proto.Tx) {
 	e.Matches[s.id]++
+	vars := int32(len(e.context))
 	for _, a := range s.actions {
 		a(c)
 	}
@@ -214,7 +220,7 @@ func (e *Engine) add(c *ctx, s *Signature, source Source, tx proto.Tx) {
 		return
 	}
 	fd := found{s: s, tx: tx, src: c.src, dst: c.dst, source: source, dir: c.dir,
-		span: int32(len(e.spans)), n: int32(c.spanCount)}
+		span: int32(len(e.spans)), n: int32(c.spanCount), vars: vars, nv: int32(len(e.context)) - vars}
 	e.spans = append(e.spans, c.spans[:c.spanCount]...)
 	e.found = append(e.found, fd)
 }
@@ -244,7 +250,8 @@ func (e *Engine) finish(c *ctx) []Match {
 			continue
 		}
 		e.out = append(e.out, Match{Sig: fd.s, Source: fd.source, Dir: fd.dir, Tx: fd.tx,
-			Spans: e.spans[fd.span : fd.span+fd.n : fd.span+fd.n]})
+			Spans:   e.spans[fd.span : fd.span+fd.n : fd.span+fd.n],
+			Context: e.context[fd.vars : fd.vars+fd.nv]})
 	}
 	e.Counters.Alerts += uint64(len(e.out))
 	return e.out

@@ -40,7 +40,7 @@ func sorted(ids []uint32) []uint32 {
 }
 
 // clear forgets the evidence of the rule before.
-func (c *ctx) clear(s *Signature) { c.sig, c.spanCount, c.maxEnd = s, 0, 0 }
+func (c *ctx) clear(s *Signature) { c.sig, c.spanCount, c.maxEnd, c.kept = s, 0, 0, c.kept[:0] }
 
 // headerHolds checks protocol, application, flow state, ports and addresses.
 func (e *Engine) headerHolds(c *ctx, s *Signature) bool {

@@ -184,6 +184,9 @@ func (c *ctx) pcre(o *op, pos int) (int, outcome) {
 	if !ok {
 		return pos, hit
 	}
+	if o.x != nil {
+		c.catch(o, b, start)
+	}
 	c.note(from+start, from+end)
 	return from + end, hit
 }
@@ -200,6 +203,9 @@ func (c *ctx) retryPCRE(o *op, rest []op, pos int) outcome {
 		start, end, ok := o.re.Find(b, at, &c.re)
 		if !ok {
 			break
+		}
+		if o.x != nil {
+			c.catch(o, b, start)
 		}
 		c.note(from+start, from+end)
 		if r := c.eval(rest, from+end); r != miss {

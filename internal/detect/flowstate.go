@@ -13,6 +13,7 @@ const (
 type FlowState struct {
 	bits   []uint64 // flowbits that are set, by nameID
 	ints   []flowInt
+	vars   []flowVar
 	st     [2]streamState
 	ipDone [2]bool     // address rules have run
 	sides  [2]sideStep // for rules on the protocol alone
@@ -38,7 +39,7 @@ type flowInt struct {
 }
 
 func (fs *FlowState) reset() {
-	*fs = FlowState{bits: fs.bits[:0], ints: fs.ints[:0], once: fs.once[:0], limits: fs.limits[:0]}
+	*fs = FlowState{bits: fs.bits[:0], ints: fs.ints[:0], vars: fs.vars[:0], once: fs.once[:0], limits: fs.limits[:0]}
 }
 
 func (fs *FlowState) bit(id uint64) bool {

@@ -58,9 +58,9 @@ type op struct {
 	distance, within amount
 	lit              *match.Literal
 	re               *match.Regexp
-	x                *opExtra
-	pattern          []byte // of a content
-	fpOff, fpLen     int    // fast_pattern:off,len
+	x                *opExtra // nil for contents, and for expressions that keep nothing
+	pattern          []byte   // of a content
+	fpOff, fpLen     int      // fast_pattern:off,len
 }
 
 func (o *op) has(f opFlags) bool { return o.flags&f != 0 }
@@ -73,4 +73,5 @@ type opExtra struct {
 	b64   base64Op
 	ent   entropyOp
 	asn1  asn1Op
+	caps  []groupVar // pcre
 }

@@ -7,14 +7,14 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
-// parsePCRE reads "/expression/flags". The flow: and pkt: variables that captures
-// may fill are accepted; nothing of the language in use reads them.
+// parsePCRE reads "/expression/flags" and the names that its groups are kept
+// under.
 func parsePCRE(b *builder, opt *rule.Option) error {
 	p, err := rule.ParsePCRE(optionText(opt))
 	if err != nil {
 		return err
 	}
-	n := op{kind: opPCRE, x: &opExtra{}}
+	n := op{kind: opPCRE}
 	if p.Neg || opt.Neg {
 		n.flags |= flagNeg
 	}
@@ -49,6 +49,9 @@ func parsePCRE(b *builder, opt *rule.Option) error {
 	}
 	if n.re, err = b.c.regexp(p.Expr, flags); err != nil {
 		return refuse(err.Error(), "")
+	}
+	if err := b.captures(&p, &n); err != nil {
+		return err
 	}
 	if g == nil {
 		return b.addOp(n)

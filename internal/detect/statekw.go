@@ -25,12 +25,8 @@ func stateKeywords() []keyword {
 		{name: "flowint", parse: parseFlowint},
 		{name: "xbits", parse: parseXbits},
 		{name: "hostbits", parse: parseHostbits},
-		{name: "flowvar", parse: func(*builder, *rule.Option) error {
-			return refuse("flowvar: not supported", "use flowbits or flowint")
-		}},
-		{name: "pktvar", parse: func(*builder, *rule.Option) error {
-			return refuse("pktvar: not supported", "")
-		}},
+		{name: "flowvar", parse: parseVar(scopeFlow)},
+		{name: "pktvar", parse: parseVar(scopePacket)},
 	}
 }
 

@@ -40,7 +40,11 @@ func (e *Encoder) Begin(c *Common) {
 	}
 	b = appendAppProto(b, c)
 	b = jsonx.StringNotEmpty(b, "direction", c.Direction)
-	e.Buf = appendTunnel(b, c.Mirror)
+	b = appendTunnel(b, c.Mirror)
+	if c.Meta != nil {
+		b = appendMetadata(b, c.Meta)
+	}
+	e.Buf = b
 }
 
 // End writes our own object and closes the record.

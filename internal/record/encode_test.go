@@ -83,18 +83,22 @@ func dnsTx(tb testing.TB) (*proto.Descriptor, proto.Tx) {
 func encoders(tb testing.TB) map[string]func(*record.Encoder) {
 	flowC, alertC, dnsC, anomalyC, fileC := common("flow"), common("alert"), common("dns"), common("anomaly"), common("fileinfo")
 	f, info := tcpFlow(), alertInfo()
+	alertC.Meta = &record.Metadata{
+		Flowbits: []string{"seen", "traffic/id/x"}, Flowints: []record.Int{{Name: "n", Value: 3}},
+		FlowVars:   []record.Var{{Name: []byte("agent"), Value: []byte("a\x00b")}},
+		PacketVars: []record.Var{{Name: []byte("k"), Value: []byte("v")}, {Name: []byte("k"), Value: []byte("w")}},
+	}
 	d, tx := dnsTx(tb)
 	file := &proto.File{Name: []byte("a.exe"), State: proto.FileClosed, Size: 4, Head: []byte("MZ\x90\x00"), AllHashes: true, Ranged: true, End: 3}
 	return map[string]func(*record.Encoder){
 		"flow": func(e *record.Encoder) {
 			e.Begin(flowC)
-			e.Flowbits([]string{"seen"})
 			e.FlowRecord(f, 2, [2]bool{true, false})
 			e.End(flowC)
 		},
 		"alert": func(e *record.Encoder) {
 			e.Begin(alertC)
-			e.Alert(info)
+			e.Alert(info, []record.Var{{Name: []byte("user"), Value: []byte("\xff\"")}})
 			e.App(d, tx, proto.LogAlert)
 			e.AlertFlow(f)
 			e.End(alertC)

@@ -1,8 +1,6 @@
 package record
 
 import (
-	"strings"
-
 	"github.com/mirrorwall/mirrorwall/internal/base/jsonx"
 	"github.com/mirrorwall/mirrorwall/internal/flow"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
@@ -36,61 +34,10 @@ type MetadataValue struct {
 	Values []string
 }
 
-// Flowbits appends what rules have noted on a flow: "traffic" for the names
-// traffic/id/X and traffic/label/X, "metadata" for the others.
-func (e *Encoder) Flowbits(names []string) {
-	b := e.Buf
-	plain, id, label := 0, 0, 0
-	for _, n := range names {
-		switch {
-		case strings.HasPrefix(n, trafficID):
-			id++
-		case strings.HasPrefix(n, trafficLabel):
-			label++
-		default:
-			plain++
-		}
-	}
-	if id+label > 0 {
-		b = append(jsonx.Key(b, "traffic"), '{')
-		b = appendWithPrefix(b, "id", names, trafficID, id)
-		b = append(appendWithPrefix(b, "label", names, trafficLabel, label), '}')
-	}
-	if plain > 0 {
-		b = append(jsonx.Key(b, "metadata"), '{')
-		b = append(jsonx.Key(b, "flowbits"), '[')
-		for _, n := range names {
-			if !strings.HasPrefix(n, trafficID) && !strings.HasPrefix(n, trafficLabel) {
-				b = jsonx.AppendString(jsonx.Comma(b), n)
-			}
-		}
-		b = append(b, ']', '}')
-	}
-	e.Buf = b
-}
-
-// Flowbits of these forms describe the traffic (Suricata's traffic-id rules).
-const (
-	trafficID    = "traffic/id/"
-	trafficLabel = "traffic/label/"
-)
-
-func appendWithPrefix(b []byte, key string, names []string, prefix string, n int) []byte {
-	if n == 0 {
-		return b
-	}
-	b = append(jsonx.Key(b, key), '[')
-	for _, name := range names {
-		if rest, ok := strings.CutPrefix(name, prefix); ok {
-			b = jsonx.AppendString(jsonx.Comma(b), rest)
-		}
-	}
-	return append(b, ']')
-}
-
 // Alert appends the object "alert". The action is always "allowed": an
-// out-of-band sensor blocks nothing, and says so.
-func (e *Encoder) Alert(a *AlertInfo) {
+// out-of-band sensor blocks nothing, and says so. context is what the rule's
+// expressions captured for it.
+func (e *Encoder) Alert(a *AlertInfo, context []Var) {
 	b := append(jsonx.Key(e.Buf, "alert"), '{')
 	b = jsonx.String(b, "action", "allowed")
 	b = jsonx.Uint(b, "gid", uint64(a.GID))
@@ -109,6 +56,7 @@ func (e *Encoder) Alert(a *AlertInfo) {
 		}
 		b = append(b, '}')
 	}
+	b = appendContext(b, context)
 	e.Buf = append(b, '}')
 }
 

@@ -86,7 +86,8 @@ type Common struct {
 	CommunityID []byte
 	HasTx       bool
 	TxID        uint64
-	Direction   string // alerts: "to_server" …
+	Meta        *Metadata // nil: none
+	Direction   string    // alerts: "to_server" …
 	AppProto    string
 	AppProtoTS  string
 	AppProtoTC  string
@@ -94,6 +95,23 @@ type Common struct {
 	Mirror      *packet.Mirror
 	Ours        *Ours
 }
+
+// Metadata is what rules have noted on a flow and a packet.
+type Metadata struct {
+	Flowbits   []string
+	Flowints   []Int
+	FlowVars   []Var // captured by expressions, of the flow
+	PacketVars []Var // of the packet
+}
+
+// Int is a number with a name.
+type Int struct {
+	Name  string
+	Value uint64
+}
+
+// Var is a captured value with a name; both are borrowed.
+type Var struct{ Name, Value []byte }
 
 // Ours is the content of the object "mirrorwall".
 type Ours struct {

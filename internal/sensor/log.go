@@ -35,6 +35,7 @@ func (w *Worker) flowHeader(f *flow.Flow) {
 		c.SPI = f.SPI()
 	}
 	w.verdict(f, cn)
+	c.Meta = w.metadata(f)
 	flags := f.Flags
 	if !oneSided(f) {
 		flags &^= flow.FlagOneSided
@@ -164,15 +165,13 @@ func (w *Worker) logAlert(m *detect.Match, p *packet.Packet, f *flow.Flow) {
 	if m.Tx != nil {
 		c.HasTx, c.TxID = true, m.Tx.Base().ID
 	}
+	w.packetVars(p)
 	w.enc.Begin(c)
 	if !p.Has(packet.FlagFlowEnd) {
 		_, link := p.EVEPacket()
 		w.enc.PacketInfo(link)
 	}
-	if f != nil {
-		w.enc.Flowbits(w.flowbits(f))
-	}
-	w.enc.Alert(info)
+	w.enc.Alert(info, w.context(m))
 	if m.Tx != nil && s.Proto != nil {
 		w.enc.App(s.Proto, m.Tx, proto.LogAlert)
 	}
@@ -365,22 +364,11 @@ func (w *Worker) logFlow(f *flow.Flow, cn *conn) {
 	w.appProto(cn.session, f.Reason != flow.ReasonNone)
 	live := uint64(len(cn.session.Txs()))
 	w.enc.Begin(c)
-	w.enc.Flowbits(w.flowbits(f))
 	w.enc.FlowRecord(f, cn.txs+live, cn.gaps)
 	w.enc.End(c)
 	if w.obs != nil {
 		w.obs.FlowEnd(c, f)
 	}
-}
-
-// flowbits lists the names that rules have set on f; the slice is used again.
-func (w *Worker) flowbits(f *flow.Flow) []string {
-	w.bits = w.bits[:0]
-	w.engineOf(f.Key.Tenant).FlowBits(f, func(name string) bool {
-		w.bits = append(w.bits, name)
-		return true
-	})
-	return w.bits
 }
 
 // tenantName is the name of a configured tenant; a VNI of its own needs none,

@@ -92,7 +92,8 @@ type Worker struct {
 	common     record.Common
 	ours       record.Ours
 	identity   proto.Identity
-	bits       []string
+	meta       record.Metadata
+	vars       []record.Var
 	infos      map[*detect.Signature]*record.AlertInfo
 	overUDP    map[*proto.Descriptor]uint64 // flows by protocol, of those over UDP
 
