@@ -262,7 +262,9 @@ func (k *Checker) checkTop() {
 	}
 }
 
-// syntax complains about what yaml can't read: "yaml: line 5: …".
+// syntax complains about what yaml can't read: "yaml: line 5: …". Of the line
+// no more than its key is shown: what stands there is not known, and may be a
+// secret.
 func (k *Checker) syntax(err error) {
 	msg, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
 	if rest, ok := strings.CutPrefix(msg, "line "); ok {
@@ -272,8 +274,11 @@ func (k *Checker) syntax(err error) {
 			}
 		}
 	}
-	text := k.line(line)
-	k.put(line, len(text)-len(strings.TrimLeft(text, " \t"))+1, text, "", msg)
+	text, shown := k.line(line), ""
+	if i := strings.IndexByte(text, ':'); i >= 0 {
+		shown = text[:i+1] + " ..."
+	}
+	k.put(line, len(text)-len(strings.TrimLeft(text, " \t"))+1, shown, "", msg)
 }
 
 // Decode decodes the settings of an action of a checked document.

@@ -106,6 +106,20 @@ f.yaml:8:110: unknown key "ulr"
 	}
 }
 
+// TestSyntaxShowsNoSecret: a line that YAML can't read may hold one.
+func TestSyntaxShowsNoSecret(t *testing.T) {
+	for _, text := range []string{
+		"version: 1\nrespond:\n  - name: x\n    with:\n      url: https://token: x\n",
+		"version: 1\nrespond:\n  - with: {headers: {A: \"token\n",
+		"version: 1\nrespond:\n  - with:\n    token\n   token: [\n",
+	} {
+		_, err := Parse("f.yaml", []byte(text))
+		if err == nil || strings.Contains(strings.ReplaceAll(err.Error(), "   token: ...", ""), "token") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func glob(t *testing.T, pattern string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(pattern)
