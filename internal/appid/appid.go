@@ -3,8 +3,8 @@
 // It owns the catalogue and the evidence of each flow. The strongest evidence
 // wins: a protocol chosen by ALPN, a host name (SNI, Host), a decoder that
 // understood the bytes, a pattern in the first bytes; a port only confirms.
-// The owner of an address or a bare port is never the application, and it
-// never guesses: what nothing explains stays unknown. Names and the values for
+// The names of a certificate count where the client named no host. The owner of
+// an address or a bare port is never the application, and it never guesses: what nothing explains stays unknown. Names and the values for
 // "not known" are PAN-OS's.
 package appid
 
@@ -47,6 +47,7 @@ type evidence uint8
 const (
 	noEvidence    evidence = iota
 	byAgent                // HTTP user agent
+	byCert                 // names in the server's certificate
 	byHost                 // SNI or Host
 	byHTTP                 // path, content type or server of a transaction
 	byALPN                 // protocol named in the TLS handshake
@@ -55,7 +56,7 @@ const (
 
 // confidence of what the evidence says.
 func (e evidence) confidence() Confidence {
-	if e == byAgent || e == byHost {
+	if e <= byHost {
 		return ConfidenceHost
 	}
 	return ConfidenceDecoder

@@ -42,6 +42,7 @@ type Catalogue struct {
 	decoders map[string]*App // protocol name → base application
 	alpn     map[string]*App
 	aws      map[string]*App // service labels
+	certs    map[string]*App // names in certificates
 	portRule []portRule
 	http     []httpRule
 	agents   []agentRule
@@ -95,7 +96,7 @@ func Load(fsys fs.FS) (*Catalogue, error) {
 	}
 	c := &Catalogue{
 		byName: map[string]*App{}, decoders: map[string]*App{}, alpn: map[string]*App{},
-		aws: map[string]*App{}, refining: map[string]*refs{},
+		aws: map[string]*App{}, certs: map[string]*App{}, refining: map[string]*refs{},
 	}
 	c.hosts.init(c.aws)
 	var errs []error
@@ -206,6 +207,9 @@ func (c *Catalogue) addMatches(app *App, m *matches) error {
 	}
 	for _, p := range m.ALPN {
 		errs = append(errs, claim(c.alpn, "alpn", p, app))
+	}
+	for _, n := range m.Certs {
+		errs = append(errs, claim(c.certs, "certs", n, app))
 	}
 	for _, s := range m.AWSServices {
 		errs = append(errs, claim(c.aws, "aws_services", s, app))

@@ -19,6 +19,10 @@ func checkNamed(name string) func(b []byte, size int) bool {
 		return isRTP
 	case "rtcp":
 		return isRTCP
+	case "gnutella2":
+		return isGnutella2
+	case "thrift":
+		return isThrift
 	}
 	return nil
 }
@@ -113,4 +117,73 @@ func isRTCP(b []byte, size int) bool {
 		n++
 	}
 	return at == size || at < size && n >= 2
+}
+
+// isGnutella2 tells a datagram of Gnutella2 (g2.doxu.org, "UDP Transceiver"):
+// GND, flags of which two are known, a sequence, part and count. An
+// acknowledgement has count 0 and nothing more; the first part of a message that is
+// not deflated begins with a packet of the network.
+func isGnutella2(b []byte, size int) bool {
+	if len(b) < 8 || string(b[:3]) != "GND" || b[3]&0x0c != 0 {
+		return false
+	}
+	part, count := b[6], b[7]
+	if count == 0 {
+		return size == 8
+	}
+	if part == 0 || part > count || size == 8 {
+		return false
+	}
+	return part > 1 || b[3]&1 != 0 || isG2Packet(b[8:], size-8, count == 1)
+}
+
+// isG2Packet tells a packet of Gnutella2 ("Packet Structure"): a control byte
+// with the sizes of length and name, a little-endian length, and a name in
+// capitals. all: the packet fills size.
+func isG2Packet(b []byte, size int, all bool) bool {
+	if len(b) == 0 {
+		return false
+	}
+	lengths, name := int(b[0]>>6), int(b[0]>>3&7)+1
+	if len(b) < 1+lengths+name {
+		return false
+	}
+	n := 0
+	for i, c := range b[1 : 1+lengths] {
+		n |= int(c) << (8 * i)
+	}
+	for _, c := range b[1+lengths : 1+lengths+name] {
+		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return !all || 1+lengths+name+n == size
+}
+
+// isThrift tells a message of Thrift's compact protocol (the project's
+// "Thrift compact protocol encoding"): protocol 0x82, version 1 and a message
+// type, a sequence number, and the name of the method.
+func isThrift(b []byte, size int) bool {
+	if len(b) < 4 || b[0] != 0x82 || b[1]&0x1f != 1 || b[1]>>5 < 1 || b[1]>>5 > 4 {
+		return false
+	}
+	at := 2
+	for at < min(len(b), 7) && b[at]&0x80 != 0 {
+		at++ // the sequence number, of at most 5 bytes
+	}
+	at++
+	if at >= len(b) {
+		return false
+	}
+	n := int(b[at])
+	at++
+	if n == 0 || n > 64 || at+n > len(b) || at+n >= size {
+		return false
+	}
+	for _, c := range b[at : at+n] {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '_' && c != ':' && c != '.' {
+			return false
+		}
+	}
+	return true
 }

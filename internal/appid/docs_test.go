@@ -28,6 +28,7 @@ func how(a *App) string {
 	add(len(m.Hosts), "host name")
 	add(len(m.AWSServices), "AWS service label")
 	add(len(m.ALPN), "ALPN")
+	add(len(m.Certs), "certificate")
 	add(len(m.Agents), "user agent")
 	add(len(m.HTTP), "HTTP transaction")
 	add(len(m.IPProtos)+len(m.ICMPTypes), "IP protocol")

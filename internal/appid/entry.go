@@ -39,6 +39,8 @@ type matches struct {
 	// AWSServices are labels of names below the zones of AWS; see hostTable.
 	AWSServices []string `yaml:"aws_services"`
 	ALPN        []string `yaml:"alpn"`
+	// Certs are names in the server's certificate that are no host names, whole.
+	Certs []string `yaml:"certs"`
 	// Agents are the beginnings of HTTP user agents.
 	Agents []string `yaml:"agents"`
 	// HTTP are beginnings of what a transaction shows.

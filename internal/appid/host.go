@@ -134,3 +134,32 @@ func copyLower(dst, src []byte) int {
 	}
 	return n
 }
+
+// maxCertNames bounds the names of a certificate that are looked up.
+const maxCertNames = 64
+
+// certificate returns the application that the names of a server's certificate
+// mean, or nil. Host names count when asked for, and only when all of them that are
+// known mean the same one, the first among them: a certificate of many tenants
+// names nobody.
+func (c *Catalogue) certificate(names [][]byte, hosts bool) *App {
+	var app *App
+	for i, n := range names[:min(len(names), maxCertNames)] {
+		if a := c.certs[string(n)]; a != nil {
+			return a
+		}
+		if !hosts || len(n) > maxHost {
+			continue
+		}
+		var room [maxHost]byte
+		n = bytes.TrimPrefix(n, []byte("*."))
+		a := c.hosts.find(room[:copyLower(room[:], n)])
+		if i == 0 {
+			app = a
+		}
+		if a != nil && a != app {
+			hosts, app = false, nil
+		}
+	}
+	return app
+}

@@ -386,6 +386,9 @@ func (p *pattern) answered(s *State, d Dir) (ok, more bool) {
 // follow the last begins anew.
 func (s *State) repeat(p *pattern, d Dir) {
 	serial, constant := p.ties(s.first[d][:s.kept[d]])
+	if s.repeated[d] == p && p.serial > 0 && serial == s.serial[d] && constant == s.constant[d] && s.repeats[d] > 0 {
+		return // a copy: two mirrors may show one packet
+	}
 	if s.repeated[d] != p || p.serial > 0 && serial != s.serial[d]+1 || p.constant > 0 && constant != s.constant[d] {
 		s.repeated[d], s.repeats[d] = p, 0
 	}

@@ -44,6 +44,7 @@ type State struct {
 	refined *App
 	how     evidence // what refined rests on
 	asks    uint8
+	cert    bool // a certificate was looked at
 
 	last, from *App // the last verdict, and the one before it
 	kind       string
@@ -78,6 +79,7 @@ func (c *Catalogue) Begin(s *State, ipProto uint8, clientPort, serverPort uint16
 	s.more = [2]bool{}
 	s.repeated, s.repeats = [2]*pattern{}, [2]uint8{}
 	s.pattern, s.decoder, s.refined, s.last, s.from = nil, nil, nil, nil, nil
+	s.cert = false
 	s.how, s.asks, s.decName, s.kind, s.hostLen = noEvidence, 0, "", "", 0
 	s.ipProto, s.clientPort, s.serverPort, s.reason = ipProto, clientPort, serverPort, s.reason[:0]
 	s.done = ipProto != packet.ProtoTCP && ipProto != packet.ProtoUDP
@@ -202,6 +204,10 @@ func (c *Catalogue) Identity(s *State, name string, id *proto.Identity) {
 	if s.how < byHTTP && len(id.Path)+len(id.ContentType)+len(id.Server) > 0 {
 		s.refine(c.transaction(s, id.Path, id.ContentType, id.Server), byHTTP)
 	}
+	if s.how < byCert && len(id.CertNames) > 0 && !s.cert {
+		s.cert = true
+		s.refine(c.certificate(id.CertNames, s.hostLen == 0), byCert)
+	}
 	if s.how < byAgent && len(id.UserAgent) > 0 {
 		s.refine(c.agent(id.UserAgent), byAgent)
 	}
@@ -263,6 +269,8 @@ func (s *State) explain(how evidence) {
 		s.reason = append(append(append(s.reason, s.kind...), ": "...), s.host[:s.hostLen]...)
 	case byAgent:
 		s.reason = append(s.reason, "user agent"...)
+	case byCert:
+		s.reason = append(s.reason, "certificate"...)
 	case byHTTP:
 		s.reason = append(s.reason, "transaction: http"...)
 	case byALPN:

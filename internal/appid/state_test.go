@@ -71,6 +71,14 @@ func TestRefine(t *testing.T) {
 		{"imap on 443", "tls", 443, proto.Identity{Hostname: []byte("imap.mail.example")}, "ssl", "decoder: tls"},
 		{"ALPN", "tls", 443, proto.Identity{ALPN: []byte("mqtt"), Hostname: []byte("x.iot.us-east-1.amazonaws.com")}, "mqtt", "alpn: tls"},
 		{"plain ALPN", "tls", 443, proto.Identity{ALPN: []byte("h2")}, "ssl", "decoder: tls"},
+		{"certificate", "tls", 443, proto.Identity{CertNames: names("*.github.com", "github.com")}, "github-base", "certificate"},
+		{"certificate's own name", "tls", 443, proto.Identity{CertNames: names("AnyNet Relay"), Hostname: []byte("relay.example")}, "anydesk", "certificate"},
+		{"certificate of two", "tls", 443, proto.Identity{CertNames: names("github.com", "www.reddit.com")}, "ssl", "decoder: tls"},
+		{"certificate of a front", "tls", 443, proto.Identity{CertNames: names("cdn.example", "github.com")}, "ssl", "decoder: tls"},
+		{"certificate behind a host", "tls", 443, proto.Identity{CertNames: names("github.com"), Hostname: []byte("shop.example")}, "ssl", "decoder: tls"},
+		{"host beats certificate", "tls", 443, proto.Identity{CertNames: names("AnyNet Relay"), Hostname: []byte("github.com")}, "github-base", "sni: github.com"},
+		{"DNS over QUIC", "quic", 853, proto.Identity{ALPN: []byte("doq")}, "dns-over-tls", "alpn: quic"},
+		{"HTTP/3", "quic", 443, proto.Identity{ALPN: []byte("h3"), Hostname: []byte("github.com")}, "github-base", "sni: github.com"},
 		{"apt", "http", 80, proto.Identity{UserAgent: []byte("Debian APT-HTTP/1.3 (2.6.1)"), Hostname: []byte("mirror.example")}, "apt-get", "user agent"},
 		{"agent inside", "http", 80, proto.Identity{UserAgent: []byte("x Debian APT-HTTP/1.3")}, "web-browsing", "decoder: http"},
 		{"host beats agent", "http", 80, proto.Identity{UserAgent: []byte("git/2.40"), Hostname: []byte("github.com")}, "github-base", "host: github.com"},
@@ -92,6 +100,13 @@ func TestRefine(t *testing.T) {
 			}
 		})
 	}
+}
+
+func names(list ...string) (out [][]byte) {
+	for _, n := range list {
+		out = append(out, []byte(n))
+	}
+	return out
 }
 
 func TestShift(t *testing.T) {
@@ -158,31 +173,46 @@ func TestNearMisses(t *testing.T) {
 		client string
 		server string
 	}{
-		"NTP elsewhere":             {packet.ProtoUDP, 4000, "\x23" + zeros[1:], ""},
-		"NTP a byte short":          {packet.ProtoUDP, 123, "\x23" + zeros[2:], ""},
-		"zeros on NTP's port":       {packet.ProtoUDP, 123, zeros, ""},
-		"zeros":                     {packet.ProtoUDP, 9999, zeros, ""},
-		"TCP zeros":                 {packet.ProtoTCP, 9999, zeros, zeros},
-		"MySQL with a wrong length": {packet.ProtoTCP, 3306, "", "\x4b\x00\x00\x00\x0a8.0.35\x00" + zeros},
-		"PostgreSQL without a user": {packet.ProtoTCP, 5432, "\x00\x00\x00\x10\x00\x03\x00\x00abcdefgh", ""},
-		"TNS of another length":     {packet.ProtoTCP, 1521, "\x00\x40\x00\x00\x01\x00\x00\x00\x01\x3a" + zeros[:20], ""},
-		"WireGuard of 147 bytes":    {packet.ProtoUDP, 51820, "\x01\x00\x00\x00" + zeros + zeros + zeros[:47], ""},
-		"STUN without the length":   {packet.ProtoUDP, 3478, "\x00\x01\x00\x04\x21\x12\xa4\x42" + zeros[:12], ""},
-		"SNMP with a long length":   {packet.ProtoUDP, 161, "\x30\x7f\x02\x01\x01\x04\x06public\xa0", ""},
-		"BER of another protocol":   {packet.ProtoTCP, 389, "\x30\x0c\x02\x01\x01\x30\x07\x02\x01\x03\x04\x00\x80\x00", ""},
-		"QUIC too short":            {packet.ProtoUDP, 443, "\xc3\x00\x00\x00\x01\x08" + zeros, ""},
-		"syslog without >":          {packet.ProtoUDP, 514, "<34 kernel: up", ""},
-		"syslog in binary":          {packet.ProtoUDP, 514, "<34>\x01\x02\x03\x04\x05", ""},
-		"SOCKS without an answer":   {packet.ProtoTCP, 1080, "\x05\x01\x00", ""},
-		"SOCKS, other answer":       {packet.ProtoTCP, 1080, "\x05\x01\x00", "HTTP/1.1 400 Bad Request\r\n"},
-		"220 of nobody":             {packet.ProtoTCP, 21, "hello hello hello\r\n", "220 welcome to the machine\r\n"},
-		"AUTH of nobody":            {packet.ProtoTCP, 6379, "AUTH secret of mine\r\n", "-ERR nope nope nope\r\n"},
-		"JSON without mining":       {packet.ProtoTCP, 3333, `{"id":1,"method":"shop.order","params":[]}`, ""},
-		"memcached word":            {packet.ProtoTCP, 11211, "get out of here\r\n", "no no no no no no no\r\n"},
-		"random on Kafka's port":    {packet.ProtoTCP, 9092, "\x8a\x11\x4f\x90\x12\x77\xa4\x42\x01\x00\x99\x01 hello", ""},
-		"random on RDP's port":      {packet.ProtoTCP, 3389, "\x8a\x11\x4f\x90\x12\x77\xa4\x42\x01\x00\x99\x01 hello", ""},
-		"TPKT with a wrong length":  {packet.ProtoTCP, 3389, "\x03\x00\x00\x40\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x0b\x00\x00\x00", ""},
-		"Gnutella of wrong length":  {packet.ProtoUDP, 6346, "aaaaaaaaaaaaaaaa\x44\x00\x00\x09\x00\x00\x00ab", ""},
+		"NTP elsewhere":                 {packet.ProtoUDP, 4000, "\x23" + zeros[1:], ""},
+		"NTP a byte short":              {packet.ProtoUDP, 123, "\x23" + zeros[2:], ""},
+		"zeros on NTP's port":           {packet.ProtoUDP, 123, zeros, ""},
+		"zeros":                         {packet.ProtoUDP, 9999, zeros, ""},
+		"TCP zeros":                     {packet.ProtoTCP, 9999, zeros, zeros},
+		"MySQL with a wrong length":     {packet.ProtoTCP, 3306, "", "\x4b\x00\x00\x00\x0a8.0.35\x00" + zeros},
+		"PostgreSQL without a user":     {packet.ProtoTCP, 5432, "\x00\x00\x00\x10\x00\x03\x00\x00abcdefgh", ""},
+		"TNS of another length":         {packet.ProtoTCP, 1521, "\x00\x40\x00\x00\x01\x00\x00\x00\x01\x3a" + zeros[:20], ""},
+		"WireGuard of 147 bytes":        {packet.ProtoUDP, 51820, "\x01\x00\x00\x00" + zeros + zeros + zeros[:47], ""},
+		"STUN without the length":       {packet.ProtoUDP, 3478, "\x00\x01\x00\x04\x21\x12\xa4\x42" + zeros[:12], ""},
+		"SNMP with a long length":       {packet.ProtoUDP, 161, "\x30\x7f\x02\x01\x01\x04\x06public\xa0", ""},
+		"BER of another protocol":       {packet.ProtoTCP, 389, "\x30\x0c\x02\x01\x01\x30\x07\x02\x01\x03\x04\x00\x80\x00", ""},
+		"QUIC too short":                {packet.ProtoUDP, 443, "\xc3\x00\x00\x00\x01\x08" + zeros, ""},
+		"syslog without >":              {packet.ProtoUDP, 514, "<34 kernel: up", ""},
+		"syslog in binary":              {packet.ProtoUDP, 514, "<34>\x01\x02\x03\x04\x05", ""},
+		"SOCKS without an answer":       {packet.ProtoTCP, 1080, "\x05\x01\x00", ""},
+		"SOCKS, other answer":           {packet.ProtoTCP, 1080, "\x05\x01\x00", "HTTP/1.1 400 Bad Request\r\n"},
+		"220 of nobody":                 {packet.ProtoTCP, 21, "hello hello hello\r\n", "220 welcome to the machine\r\n"},
+		"AUTH of nobody":                {packet.ProtoTCP, 6379, "AUTH secret of mine\r\n", "-ERR nope nope nope\r\n"},
+		"JSON without mining":           {packet.ProtoTCP, 3333, `{"id":1,"method":"shop.order","params":[]}`, ""},
+		"memcached word":                {packet.ProtoTCP, 11211, "get out of here\r\n", "no no no no no no no\r\n"},
+		"random on Kafka's port":        {packet.ProtoTCP, 9092, "\x8a\x11\x4f\x90\x12\x77\xa4\x42\x01\x00\x99\x01 hello", ""},
+		"random on RDP's port":          {packet.ProtoTCP, 3389, "\x8a\x11\x4f\x90\x12\x77\xa4\x42\x01\x00\x99\x01 hello", ""},
+		"TPKT with a wrong length":      {packet.ProtoTCP, 3389, "\x03\x00\x00\x40\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x0b\x00\x00\x00", ""},
+		"Gnutella2, part 2 of 1":        {packet.ProtoUDP, 6346, "GND\x02\x01\x02\x02\x01\x50\x03LNIabc", ""},
+		"Gnutella2, unknown flag":       {packet.ProtoUDP, 6346, "GND\x04\x01\x02\x01\x01\x50\x03LNIabc", ""},
+		"Gnutella2 of wrong length":     {packet.ProtoUDP, 6346, "GND\x02\x01\x02\x01\x01\x50\x04LNIabc", ""},
+		"Gnutella2, name in small":      {packet.ProtoUDP, 6346, "GND\x02\x01\x02\x01\x01\x50\x03lniabc", ""},
+		"Gnutella2, long answer":        {packet.ProtoUDP, 6346, "GND\x00\x01\x02\x01\x00abcdefgh", ""},
+		"Gnutella2 cut":                 {packet.ProtoUDP, 6346, "GND\x02\x01\x02\x01\x01\xd0\x03", ""},
+		"Thrift without a name":         {packet.ProtoUDP, 6831, "\x82\x21\x01\x00" + zeros, ""},
+		"Thrift, name of other letters": {packet.ProtoUDP, 6831, "\x82\x21\x01\x04pi g\x00" + zeros, ""},
+		"Thrift of type 5":              {packet.ProtoUDP, 6831, "\x82\xa1\x01\x04ping\x00" + zeros, ""},
+		"Thrift, endless number":        {packet.ProtoUDP, 6831, "\x82\x21\xff\xff\xff\xff\xff\xff\xff\x04ping", ""},
+		"syslog of another version":     {packet.ProtoTCP, 9999, "<34>2 2026-10-11T22:14:15Z web app - - - up\n", ""},
+		"syslog without a date":         {packet.ProtoTCP, 9999, "<34>1 20261011T221415Z web app - - - up\n", ""},
+		"XDMCP unanswered":              {packet.ProtoUDP, 177, "\x00\x01\x00\x02\x00\x01\x00" + zeros[:12], ""},
+		"XDMCP elsewhere":               {packet.ProtoUDP, 178, "\x00\x01\x00\x02\x00\x0d\x00" + zeros[:12], "\x00\x01\x00\x05\x00\x02\x00\x00"},
+		"msrpc, body too short":         {packet.ProtoUDP, 4000, "\x04\x00\x08\x00\x10\x00\x00\x00" + zeros + zeros[:20] + "\x40\x00" + zeros[:10], ""},
+		"Gnutella of wrong length":      {packet.ProtoUDP, 6346, "aaaaaaaaaaaaaaaa\x44\x00\x00\x09\x00\x00\x00ab", ""},
 	} {
 		var s State
 		c.Begin(&s, test.proto, 40000, test.port)
@@ -212,6 +242,7 @@ func TestRepeat(t *testing.T) {
 		"other source": {[][]byte{rtp(1, 1), rtp(2, 2), rtp(3, 3), rtp(4, 4)}, UnknownUDP},
 		"late":         {[][]byte{rtp(1, 1), rtp(7, 1), rtp(8, 1), rtp(9, 1)}, "rtp-base"},
 		"the same":     {[][]byte{rtp(1, 1), rtp(1, 1), rtp(1, 1), rtp(1, 1)}, UnknownUDP},
+		"copies":       {[][]byte{rtp(1, 1), rtp(1, 1), rtp(2, 1), rtp(2, 1), rtp(3, 1)}, "rtp-base"},
 	} {
 		var s State
 		c.Begin(&s, packet.ProtoUDP, 40000, 16000)

@@ -10,6 +10,9 @@ func identify(t proto.Tx, id *proto.Identity) {
 	if id.ALPN = server; len(server) == 0 {
 		id.ALPN = client
 	}
+	if name := CertSubjectCN(t); len(name) > 0 {
+		id.CertNames = append(id.CertNames, name)
+	}
 	for i := 0; ; i++ {
 		name, ok := SAN(t, i)
 		if !ok {
