@@ -41,7 +41,6 @@ type Engine struct {
 	spans  []Span // of out
 	// What rules captured for this packet, and for its alerts.
 	pktVars, context []Var
-	events           eventBits
 	cache            []bufCache // by buffer id
 	gen              uint64
 	free             []*FlowState
@@ -116,7 +115,6 @@ func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session
 	e.found, e.out, e.spans = e.found[:0], e.out[:0], e.spans[:0]
 	e.pktVars, e.context = e.pktVars[:0], e.context[:0]
 	if len(e.rs.sigs) == 0 || f != nil && (f.Flags&flow.FlagNoInspect != 0 || f.State == flow.StateBypassed) {
-		e.events = eventBits{}
 		return nil
 	}
 	c := &e.ctx
@@ -144,8 +142,8 @@ func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session
 			e.inspectTxs(c)
 		}
 	}
-	e.events = eventBits{}
 	if c.fs != nil {
+		c.fs.events = eventBits{}
 		e.chunksDone(c.fs)
 		if c.s != nil && e.rs.anySide {
 			c.sidesDecided()

@@ -146,7 +146,7 @@ func (e *Engine) packetCandidates(c *ctx, cl class) {
 	if !p.Events.Empty() {
 		e.cand = append(e.cand, rs.decode...)
 	}
-	if !e.events.empty() {
+	if c.fs != nil && !c.fs.events.empty() {
 		e.cand = append(e.cand, rs.streamEvent...)
 	}
 	if p.IPVersion == 0 || p.Has(packet.FlagInvalid) {

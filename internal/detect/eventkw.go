@@ -39,7 +39,7 @@ func parseStreamEvent(b *builder, opt *rule.Option) error {
 		return refuse(fmt.Sprintf("unknown stream event %q", name), "")
 	}
 	b.s.onStreamEvent = true
-	b.packetTest(func(c *ctx) bool { return c.e.events.has(ev) })
+	b.packetTest(func(c *ctx) bool { return c.fs != nil && c.fs.events.has(ev) })
 	return nil
 }
 

@@ -18,6 +18,7 @@ type FlowState struct {
 	ipDone [2]bool     // address rules have run
 	sides  [2]sideStep // for rules on the protocol alone
 	change uint8       // of protocol, that sides is about
+	events eventBits   // since the packet before
 	once   []uint32    // sids whose event of protocol detection was raised
 	limits []flowLimit // thresholds tracked by flow
 	rs     *Ruleset    // whose rule numbers transactions hold

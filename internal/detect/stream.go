@@ -99,15 +99,21 @@ func (e *Engine) StreamClose(f *flow.Flow, d Dir) {
 	}
 }
 
-// eventBits is the set of stream events of one packet.
+// eventBits is a set of stream events.
 type eventBits [2]uint64
 
 func (s *eventBits) add(e flow.Event)      { s[e>>6&1] |= 1 << (e & 63) }
 func (s *eventBits) has(e flow.Event) bool { return s[e>>6&1]&(1<<(e&63)) != 0 }
 func (s *eventBits) empty() bool           { return s[0]|s[1] == 0 }
 
-// StreamEvent notes a stream event of the packet being tracked.
-func (e *Engine) StreamEvent(_ *flow.Flow, event flow.Event) { e.events.add(event) }
+// StreamEvent notes a stream event of f for the next packet of f that is
+// inspected: an event that time brought to light comes between the packets of
+// other flows.
+func (e *Engine) StreamEvent(f *flow.Flow, event flow.Event) {
+	if len(e.rs.streamEvent) > 0 {
+		e.flowState(f).events.add(event)
+	}
+}
 
 // chunkDue reports whether direction d of the flow has bytes to inspect now:
 // a chunk is full, the application layer finished something, the direction

@@ -90,7 +90,7 @@ func (w *Worker) Event(f *flow.Flow, e flow.Event) {
 		return
 	}
 	p := &w.pkt
-	if f.Reason != flow.ReasonNone { // the packet at hand is of another flow
+	if !w.tracking || f.Reason != flow.ReasonNone { // there is none, or it is of another flow
 		w.endPacket(f, flow.ToServer)
 		p = &w.end
 	}

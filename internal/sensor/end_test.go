@@ -2,11 +2,13 @@ package sensor_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/sensor"
 )
 
@@ -126,4 +128,35 @@ func TestMidstreamPolicyRecord(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEventOfFlow: an anomaly that time brings to light (bytes that were still
+// missing when a reset's grace ended) is told of its flow and alerted with that
+// flow's next packet, whatever the others send meanwhile.
+func TestEventOfFlow(t *testing.T) {
+	sc := scene()
+	c := sc.TCP(client(), web())
+	c.Client([]byte("AAAA"))
+	c.Server([]byte("XXXX"))
+	c.Reset(packet.ToClient)
+	frames := shots(sc)
+	i := slices.IndexFunc(frames, func(s shot) bool { return bytes.HasSuffix(s.data, []byte("AAAA")) })
+	late := shot{time: frames[len(frames)-1].time + 1e6, data: bytes.Clone(frames[i].data)}
+	seq := late.data[14+20+4:]
+	binary.BigEndian.PutUint32(seq, binary.BigEndian.Uint32(seq)+104) // behind a hole
+	frames = append(frames, late)
+	other := scene()
+	other.TCP(netip.MustParseAddrPort("198.51.100.7:5555"), app()).Client([]byte("x"))
+	for i, s := range shots(other) {
+		frames = append(frames, shot{time: late.time + 10e9 + int64(i)*1e6, data: s.data})
+	}
+	const rule = `alert tcp any any -> any any (msg:"hole"; stream-event:reassembly_seq_gap; sid:1;)`
+	cfg := func() *sensor.Config { return activeConfig(t, rule, "outputs.anomaly.stream=true") }
+	if got := eveOf(t, cfg(), frames, "alert"); len(got) > 0 {
+		t.Errorf("alerts of a flow without a hole: %q", got)
+	}
+	holes := slices.DeleteFunc(eveOf(t, cfg(), frames, "anomaly"), func(l string) bool { return !strings.Contains(l, "reassembly_seq_gap") })
+	wantOne(t, holes, `"src_ip":"203.0.113.9"`, `"pkt_src":"stream (flow timeout)"`)
+	frames = append(frames, shot{time: late.time + 11e9, data: late.data})
+	wantOne(t, eveOf(t, cfg(), frames, "alert"), `"src_ip":"203.0.113.9"`)
 }

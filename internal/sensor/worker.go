@@ -83,6 +83,7 @@ type Worker struct {
 
 	pkt        packet.Packet
 	end        packet.Packet // the pseudo packet of a flow's end
+	tracking   bool          // pkt
 	number     uint64
 	lastFrame  int64
 	sessions   sessionTable // inspected
@@ -196,7 +197,9 @@ func (w *Worker) packet(p *packet.Packet) {
 		w.C.Dups++
 	}
 	w.expire(p.Time)
+	w.tracking = true
 	f, d := w.table.Track(p)
+	w.tracking = false
 	if p.Has(packet.FlagDup) {
 		return
 	}
