@@ -37,6 +37,7 @@ type Ruleset struct {
 type protoRules struct {
 	engines []txEngine // by progress
 	plain   []uint32   // rules without fast pattern
+	each    []uint32   // rules that match each time
 	events  bool       // some of plain test events, which need no progress
 	last    uint8      // progress of a complete direction
 	any     bool
@@ -122,7 +123,7 @@ func (rs *Ruleset) addRule(c *compiler, r, latest *rule.Rule) {
 	c.rep.add(v)
 }
 
-// order sorts the signatures as they are evaluated: pass before drop before
+// order sorts the signatures as they are evaluated: config before pass before drop before
 // reject before alert; rules that set a bit before those that read it; urgent
 // before others; then by sid.
 func (rs *Ruleset) order() {
@@ -143,7 +144,7 @@ func (rs *Ruleset) order() {
 }
 
 func actionRank(a rule.Action) int {
-	return slices.Index([]rule.Action{rule.ActionPass, rule.ActionDrop, rule.ActionReject, rule.ActionAlert}, a)
+	return slices.Index([]rule.Action{rule.ActionConfig, rule.ActionPass, rule.ActionDrop, rule.ActionReject, rule.ActionAlert}, a)
 }
 
 // bitRanks gives each rule its place by flowbits and xbits: setters 0; rules
@@ -290,6 +291,10 @@ func (rs *Ruleset) groupTx(s *Signature, tx map[txKey]*litBuilder) {
 		}
 		for _, i := range apps(s.appMask) {
 			pr := &rs.protos[i][d]
+			if s.eachTime {
+				pr.each, pr.any = append(pr.each, s.id), true
+				continue
+			}
 			pr.plain = append(pr.plain, s.id)
 			pr.events = pr.events || slices.ContainsFunc(s.txTests, func(t txTest) bool { return t.event })
 		}

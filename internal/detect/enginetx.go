@@ -51,6 +51,9 @@ func (e *Engine) inspectTxs(c *ctx) {
 	for _, tx := range c.s.Txs() {
 		e.inspectTx(c, tx, pr)
 	}
+	if len(pr.each) > 0 && c.fs != nil {
+		c.fs.each[c.dir] = c.s.Calls[c.dir]
+	}
 	c.txNow = nil
 }
 
@@ -69,6 +72,9 @@ func (e *Engine) inspectTx(c *ctx, tx proto.Tx, pr *protoRules) {
 	}
 	if b.Done {
 		progress = max(progress, pr.last)
+	}
+	if len(pr.each) > 0 {
+		e.inspectEach(c, tx, pr, progress)
 	}
 	waiting := len(ds.Candidates[d]) > 0
 	growing := progress < pr.last && e.grows(pr, progress)
@@ -90,6 +96,29 @@ func (e *Engine) inspectTx(c *ctx, tx proto.Tx, pr *protoRules) {
 	news := fresh || grown || !growing
 	if len(ds.Candidates[d]) > 0 && (news || raw) {
 		e.evalTx(c, tx, pr, progress, !news)
+	}
+}
+
+// inspectEach runs the rules that ask for nothing but the state in which a
+// body comes: they match whenever bytes of it have come, and once when it is over.
+func (e *Engine) inspectEach(c *ctx, tx proto.Tx, pr *protoRules, progress uint8) {
+	if fs := c.state(); fs != nil && fs.each[c.dir] == c.s.Calls[c.dir] {
+		return
+	}
+	ds := &tx.Base().Detect
+	c.txNow = tx
+	for _, id := range pr.each {
+		s := e.rs.sigs[id]
+		at := s.txTests[0].by[c.s.Index].progress
+		key := id<<1 | uint32(c.dir)
+		if progress+1 < at || slices.Contains(ds.Matched, key) || !e.headerHolds(c, s) || !c.testsHold(s) {
+			continue
+		}
+		if progress > at {
+			ds.Matched = append(ds.Matched, key)
+		}
+		c.clear(s)
+		e.add(c, s, SourceTx, tx)
 	}
 }
 

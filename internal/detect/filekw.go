@@ -133,7 +133,6 @@ func otherKeywords() []keyword {
 		no("geoip", "no country database", ""),
 		no("dataset", "data sets are not supported", ""), no("datarep", "data sets are not supported", ""),
 		no("frame", "frames are not supported", "use the protocol's buffers"),
-		no("config", "rules can't change the configuration", ""),
 		no("app-layer-state", "not supported", "use a hook in the rule's header (http1:request_headers)"),
 		no("flow.elephant", "not supported", "use flow.bytes"),
 		no("tcp.session", "not in Suricata 8", ""),

@@ -30,6 +30,7 @@ func (b *builder) finish() error {
 	}
 	s.onSide = b.appTests > 0 && b.appTests == len(s.tests) && s.kind == kindPacket &&
 		s.payload == nil && len(s.views) == 0 && s.flowState == 0 && s.appMask == 0
+	s.eachTime = len(s.tx) == 0 && s.payload == nil && len(s.txTests) == 1 && s.txTests[0].growing
 	b.finishStream()
 	return nil
 }

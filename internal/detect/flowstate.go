@@ -21,6 +21,7 @@ type FlowState struct {
 	events eventBits   // since the packet before
 	once   []uint32    // sids whose event of protocol detection was raised
 	limits []flowLimit // thresholds tracked by flow
+	each   [2]uint64   // proto.Session.Calls that rules of each time have seen
 	rs     *Ruleset    // whose rule numbers transactions hold
 }
 

@@ -129,9 +129,7 @@ func (b *builder) header() error {
 		return err
 	}
 	s, r := b.s, b.r
-	if r.Action == rule.ActionConfig {
-		return refuse("config: rules can't change the configuration", "")
-	}
+	s.NoAlert = r.Action == rule.ActionConfig
 	s.transactional = r.Transactional
 	var err error
 	if s.ends.src, err = b.c.resolveAddr(r.Src); err != nil {
@@ -225,6 +223,7 @@ func (b *builder) hook() error {
 			if at := slices.Index(states, h); at >= 0 {
 				t.by[i] = txTestImpl{dirs: 1 << d, progress: uint8(at),
 					test: func(proto.Tx, Dir) bool { return true }}
+				t.growing = t.growing || growsAt(regs[i], Dir(d), uint8(at))
 			}
 		}
 	}
@@ -233,6 +232,13 @@ func (b *builder) hook() error {
 	}
 	b.addTxTest(t)
 	return nil
+}
+
+// growsAt reports whether a direction stays in a state while a buffer grows.
+func growsAt(desc *proto.Descriptor, d Dir, state uint8) bool {
+	return slices.ContainsFunc(desc.Buffers, func(b proto.Buffer) bool {
+		return b.Stream && b.Dir.Has(d) && b.Progress == state
+	})
 }
 
 func (c *compiler) resolveAddr(a rule.Addresses) (*rule.AddrSet, error) {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
@@ -26,7 +27,35 @@ func metaKeywords() []keyword {
 			return nil
 		}},
 		{name: "alert", arg: argNone, parse: ok},
+		{name: "config", parse: parseConfig},
 	}
+}
+
+// parseConfig reads "logging disable, type tx, scope tx": the transaction's own
+// record is not written; its files, events and alerts are. Other types and
+// scopes are read and do nothing, as in Suricata.
+func parseConfig(b *builder, opt *rule.Option) error {
+	want := [3][]string{{"logging disable", "tracking disable"}, {"type tx", "type flow"}, {"scope tx", "scope flow"}}
+	a := splitArgs(opt.Value)
+	for i, w := range a {
+		a[i] = strings.Join(strings.Fields(w), " ")
+		if i >= len(want) || !slices.Contains(want[i], a[i]) {
+			return refuse(fmt.Sprintf("got %q", w), "config:logging disable, type tx, scope tx")
+		}
+	}
+	if len(a) != len(want) {
+		return refuse("want subsystem, type, scope", "config:logging disable, type tx, scope tx")
+	}
+	if a[0] != want[0][0] || a[1] != want[1][0] || a[2] != want[2][0] {
+		b.warn("config: no effect here: "+strings.Join(a, ", "), "logging disable, type tx, scope tx has one")
+		return nil
+	}
+	b.after(func(c *ctx) {
+		if c.txNow != nil {
+			c.txNow.Base().Logged = proto.LogAll
+		}
+	})
+	return nil
 }
 
 func parseClasstype(b *builder, opt *rule.Option) error {

@@ -38,6 +38,7 @@ type sig struct {
 	smallOnly     bool // holds for packets of at most smallBytes of payload
 	onDecodeEvent bool
 	onStreamEvent bool
+	eachTime      bool    // matches anew whenever the state of its hook is inspected
 	onSide        bool    // asks for nothing but the protocol: one packet a direction
 	classes       []class // of packets that it can match
 	appMask       uint64  // protocols by registry index, 0 for any or none
@@ -71,7 +72,9 @@ type bufTest struct {
 type txTest struct {
 	name  string
 	event bool // may change without progress
-	by    []txTestImpl
+	// growing: the hook of a state in which a buffer grows, a body's.
+	growing bool
+	by      []txTestImpl
 }
 
 type txTestImpl struct {

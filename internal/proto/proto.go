@@ -167,6 +167,9 @@ const (
 	LogResponse
 	// LogAlert asks AppendEVE for the object inside an alert or fileinfo.
 	LogAlert
+
+	// LogAll are the records of a transaction.
+	LogAll = LogTx | LogRequest | LogResponse
 )
 
 // Tx is one transaction: a request and its response, a handshake, a message.

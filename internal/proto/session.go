@@ -104,6 +104,9 @@ type Session struct {
 	Changes uint8
 	// Encrypted: payload is ciphertext from here on.
 	Encrypted bool
+	// Calls counts the parser's calls by direction: what does not change has
+	// brought nothing new.
+	Calls [2]uint64
 	// Dirty: the parser was called since the sensor last looked at Txs and
 	// cleared it.
 	Dirty bool
@@ -228,7 +231,7 @@ func (s *Session) Gap(d Dir, n int) {
 		return
 	}
 	s.guard(func() {
-		s.Dirty = true
+		s.called(d)
 		if !s.Parser.Gap(d, n) {
 			s.stop(d)
 		}
@@ -248,7 +251,7 @@ func (s *Session) finish(d Dir) {
 	}
 	s.told[d] = true
 	s.guard(func() {
-		s.Dirty = true
+		s.called(d)
 		s.Parser.Close(d)
 	})
 }
@@ -418,7 +421,7 @@ func (s *Session) feed(d Dir, b []byte) {
 	if !s.guard(func() { pr = s.Parser.Data(d, view) }) {
 		return
 	}
-	s.Dirty = true
+	s.called(d)
 	s.Encrypted = s.Encrypted || pr.Encrypted
 	if s.udp {
 		if pr.Stop {
@@ -440,6 +443,11 @@ func (s *Session) feed(d Dir, b []byte) {
 		s.rest[d] = append(s.rest[d], view[used:]...)
 	}
 	s.bound(d)
+}
+
+func (s *Session) called(d Dir) {
+	s.Dirty = true
+	s.Calls[d]++
 }
 
 // change notes that another protocol follows. A flow that has changed too
