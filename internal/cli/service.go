@@ -108,6 +108,7 @@ func (s *service) openSensorConfig(a *app) error {
 	cfg.Flow.MaxFlows, cfg.Flow.Depth = c.MaxFlows, uint64(c.StreamDepth)
 	cfg.Decode.VerifyChecksums, cfg.Dedup = c.Checksums, c.Dedup
 	cfg.FlowInterval = int64(c.FlowInterval)
+	cfg.Log = sensor.LogConfig{DecodeAnomalies: s.cfg.EVE.DecodeAnomalies, StreamAnomalies: s.cfg.EVE.StreamAnomalies}
 	cfg.Sources = sensor.NewSources(prefixes(c.Sources.Networks), vniRanges(c.Sources.VNIs))
 	cfg.Tenants = &sensor.Tenants{}
 	for system, networks := range s.cfg.HostOSPolicy {

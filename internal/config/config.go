@@ -103,6 +103,10 @@ type EVE struct {
 	RotateBytes Size     `yaml:"rotate_bytes"`
 	RotateEvery Duration `yaml:"rotate_every"`
 	Keep        int      `yaml:"keep"`
+	// DecodeAnomalies and StreamAnomalies write a record for what is wrong with
+	// packets, and with sessions.
+	DecodeAnomalies bool `yaml:"decode_anomalies"`
+	StreamAnomalies bool `yaml:"stream_anomalies"`
 }
 
 // Health is the address of /healthz, /readyz and /metrics.
@@ -142,7 +146,7 @@ func Default() *Config {
 			StreamDepth:   1 << 20,
 		},
 		Rules:  Rules{Bundled: true},
-		EVE:    EVE{Path: "/var/log/mirrorwall/eve.json", RotateBytes: 1 << 30, RotateEvery: Duration(24 * time.Hour), Keep: 7},
+		EVE:    EVE{Path: "/var/log/mirrorwall/eve.json", RotateBytes: 1 << 30, RotateEvery: Duration(24 * time.Hour), Keep: 7, DecodeAnomalies: true},
 		Health: Health{Address: "127.0.0.1:9470"},
 	}
 }

@@ -233,6 +233,23 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestUnknownCodeQuotesNothing: what a message of unknown meaning carries is
+// not taken for a quoted packet.
+func TestUnknownCodeQuotesNothing(t *testing.T) {
+	for want, frame := range map[string][]byte{
+		"icmpv4.unknown_code": v4(ProtoICMP, cat([]byte{3, 99}, make([]byte, 26))),
+		"icmpv6.unknown_code": v6(ProtoICMPv6, cat([]byte{1, 99}, make([]byte, 46))),
+	} {
+		var got []string
+		for e := range decode(frame).Events.All {
+			got = append(got, e.String())
+		}
+		if !slices.Equal(got, []string{want}) {
+			t.Errorf("want %s alone, got %v", want, got)
+		}
+	}
+}
+
 func TestEventsAreCounted(t *testing.T) {
 	d, p := NewDecoder(DefaultConfig()), new(Packet)
 	for range 3 {

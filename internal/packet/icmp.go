@@ -29,37 +29,32 @@ func (d *Decoder) icmp4(p *Packet, c *cursor) layer {
 	d.Counters.ICMPv4++
 	p.ICMPType, p.ICMPCode = b[0], b[1]
 	p.Payload, p.PayloadLen = b[icmpLen:], c.wire-icmpLen
-	code := -1
+	code, quotes := 0, false // the greatest code; whether a packet is quoted
 	switch t := p.ICMPType; t {
 	case icmpUnreach:
-		code = 15
-		icmp4Quote(p)
+		code, quotes = 15, true
 	case icmpRedirect:
-		code = 3
-		icmp4Quote(p)
+		code, quotes = 3, true
 	case icmpExceeded:
-		code = 1
-		icmp4Quote(p)
+		code, quotes = 1, true
 	case icmpParam:
-		code = 2
-		icmp4Quote(p)
+		code, quotes = 2, true
 	case icmpQuench:
-		code = 0
-		icmp4Quote(p)
+		quotes = true
 	case icmpAdvert, icmpSolicit:
 		code = 255
 	case icmpEchoReply, icmpEcho:
-		code = 0
 	default:
 		if t <= icmpParam || t > icmpMaskReply {
 			p.Events.Add(EventICMPv4UnknownType)
 			code = 255
-			break
 		}
-		code = 0
 	}
-	if int(p.ICMPCode) > code {
+	switch {
+	case int(p.ICMPCode) > code:
 		p.Events.Add(EventICMPv4UnknownCode)
+	case quotes:
+		icmp4Quote(p)
 	}
 	if d.verify {
 		p.verifyL4()
@@ -110,8 +105,11 @@ func (d *Decoder) icmp6(p *Packet, c *cursor) layer {
 	d.Counters.ICMPv6++
 	p.ICMPType, p.ICMPCode = b[0], b[1]
 	p.Payload, p.PayloadLen = b[icmpLen:], c.wire-icmpLen
-	if code := icmp6Codes(p); int(p.ICMPCode) > code {
+	switch code := icmp6Codes(p); {
+	case int(p.ICMPCode) > code:
 		p.Events.Add(EventICMPv6UnknownCode)
+	case p.ICMPType >= icmp6Unreach && p.ICMPType <= icmp6Param: // errors quote a packet
+		icmp6Quote(p)
 	}
 	if d.verify {
 		p.verifyL4()
@@ -123,18 +121,12 @@ func (d *Decoder) icmp6(p *Packet, c *cursor) layer {
 func icmp6Codes(p *Packet) int {
 	switch t := p.ICMPType; t {
 	case icmp6Unreach:
-		icmp6Quote(p)
 		return 7
-	case icmp6TooBig:
-		icmp6Quote(p)
-		return 0
 	case icmp6Exceeded:
-		icmp6Quote(p)
 		return 1
 	case icmp6Param:
-		icmp6Quote(p)
 		return 10
-	case icmp6Echo, icmp6EchoReply:
+	case icmp6TooBig, icmp6Echo, icmp6EchoReply:
 		return 0
 	case icmp6MLDQuery, icmp6MLDReport, icmp6MLDDone, icmp6MLDv2:
 		if p.TTL != 1 { // RFC 2710 §3, RFC 3810 §5

@@ -21,8 +21,10 @@ type Counters struct {
 	AppEvents    uint64
 	DecodeEvents uint64
 	StreamEvents uint64
-	FlowRecords  uint64
-	OneSided     uint64 // flows that ended with one direction seen
+	// AnomalyOverflow counts the events of both kinds that were not written.
+	AnomalyOverflow uint64
+	FlowRecords     uint64
+	OneSided        uint64 // flows that ended with one direction seen
 }
 
 // Snapshot returns every counter of the worker under its EVE stats name,
@@ -95,6 +97,7 @@ func (w *Worker) Losses() []Loss {
 		{"rule_state", "flowbits or waiting rules refused: too many on a flow or transaction", w.engine.Counters.FlowBitsFull + w.engine.Counters.TxFull},
 		{"stream_unscanned", "stream bytes that waited too long for the rules", w.engine.Counters.StreamDropped},
 		{"alert_overflow", "alerts beyond the limit of one packet", w.engine.Counters.AlertOverflow},
+		{"anomaly_overflow", "anomaly records beyond the limit of one second", w.C.AnomalyOverflow},
 		{"no_frame", "datagrams without a frame in their envelope", w.C.Opaque},
 		{"source_ignored", "frames from outside the allowed sources", w.C.Ignored},
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/sensor"
@@ -159,4 +160,34 @@ func TestEventOfFlow(t *testing.T) {
 	wantOne(t, holes, `"src_ip":"203.0.113.9"`, `"pkt_src":"stream (flow timeout)"`)
 	frames = append(frames, shot{time: late.time + 11e9, data: late.data})
 	wantOne(t, eveOf(t, cfg(), frames, "alert"), `"src_ip":"203.0.113.9"`)
+}
+
+// TestAnomalyFlood: broken packets are recorded as shipped, but no faster than
+// the log can bear; what is left out is counted.
+func TestAnomalyFlood(t *testing.T) {
+	broken := func(n int, from time.Time) (out []shot) {
+		for i := range n { // ICMP of a type that nobody has
+			b := ethernet(client().Addr(), web().Addr(), packet.ProtoICMP, uint16(i), []byte{77, 0, 0, 0, 0, 0, 0, 0})
+			out = append(out, shot{time: from.UnixNano() + int64(i), data: b})
+		}
+		return out
+	}
+	var b bytes.Buffer
+	w := sensor.NewWorker(activeConfig(t, ""), &b, nil)
+	play(w, broken(1500, epoch()))
+	play(w, broken(10, epoch().Add(time.Second)))
+	if err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), `"anomaly":{"type":"decode","event":"decoder.icmpv4.unknown_type"}`); n != 1010 {
+		t.Errorf("%d records, want 1010", n)
+	}
+	for _, l := range w.Losses() {
+		if l.Cause == "anomaly_overflow" && l.Count != 500 {
+			t.Errorf("%d counted, want 500", l.Count)
+		}
+	}
+	if w.C.DecodeEvents != 1510 || w.C.AnomalyOverflow != 500 {
+		t.Errorf("%d packets with events, %d left out", w.C.DecodeEvents, w.C.AnomalyOverflow)
+	}
 }

@@ -340,7 +340,17 @@ func (w *Worker) decodeAnomalies(p *packet.Packet, f *flow.Flow) {
 	}
 }
 
+// logAnomaly writes an anomaly record of the decoder or of a stream, if there
+// are not too many.
 func (w *Worker) logAnomaly(p *packet.Packet, f *flow.Flow, kind, event string) {
+	if s := p.Time / 1e9; s != w.anomalies.second {
+		w.anomalies.second, w.anomalies.n = s, 0
+	}
+	if w.anomalies.n == maxAnomalies {
+		w.C.AnomalyOverflow++
+		return
+	}
+	w.anomalies.n++
 	if f != nil && f.Owner == nil {
 		f = nil
 	}

@@ -32,6 +32,7 @@ func DefaultConfig(fsys fs.FS) (*Config, error) {
 		Decode:    packet.DefaultConfig(),
 		Shared:    detect.NewShared(),
 		Dedup:     true,
+		Log:       LogConfig{DecodeAnomalies: true},
 	}
 	cfg.Rules, _ = detect.Compile(nil, cfg.DetectConfig(detect.DefaultVars()))
 	return cfg, nil
