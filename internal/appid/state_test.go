@@ -212,6 +212,12 @@ func TestNearMisses(t *testing.T) {
 		"XDMCP unanswered":              {packet.ProtoUDP, 177, "\x00\x01\x00\x02\x00\x01\x00" + zeros[:12], ""},
 		"XDMCP elsewhere":               {packet.ProtoUDP, 178, "\x00\x01\x00\x02\x00\x0d\x00" + zeros[:12], "\x00\x01\x00\x05\x00\x02\x00\x00"},
 		"msrpc, body too short":         {packet.ProtoUDP, 4000, "\x04\x00\x08\x00\x10\x00\x00\x00" + zeros + zeros[:20] + "\x40\x00" + zeros[:10], ""},
+		"uTP, SYN unanswered":           {packet.ProtoUDP, 6881, "\x41\x00\x45\x67abcd\x00\x00\x00\x00\x00\x10\x00\x00\x23\xc6\x00\x00", ""},
+		"uTP, another answer":           {packet.ProtoUDP, 6881, "\x41\x00\x45\x67abcd\x00\x00\x00\x00\x00\x10\x00\x00\x23\xc6\x00\x00", "\x31\x00" + zeros},
+		"uTP, SYN that acknowledges":    {packet.ProtoUDP, 6881, "\x41\x00\x45\x67abcd\x00\x00\x00\x00\x00\x10\x00\x00\x23\xc6\x00\x01", "\x21\x00" + zeros},
+		"Radmin of another length":      {packet.ProtoTCP, 4899, "\x01\x00\x00\x00\x06\x00\x00\x02\x27\x27\x02\x00\x00\x00" + zeros, ""},
+		"WireGuard, a large counter":    {packet.ProtoUDP, 51820, "\x04\x00\x00\x00abcd\x01\x00\x00\x00\x00\x01\x00\x00" + zeros, ""},
+		"RTSP's word alone":             {packet.ProtoTCP, 8554, "PLAY again and again and again\r\n", ""},
 		"Gnutella of wrong length":      {packet.ProtoUDP, 6346, "aaaaaaaaaaaaaaaa\x44\x00\x00\x09\x00\x00\x00ab", ""},
 	} {
 		var s State
@@ -232,6 +238,9 @@ func TestRepeat(t *testing.T) {
 	rtp := func(seq, ssrc byte) []byte {
 		return append([]byte{0x80, 0, 0, seq, 0, 0, 0, 1, 9, 9, 9, ssrc}, make([]byte, 160)...)
 	}
+	wire := func(counter, receiver byte) []byte {
+		return append([]byte{4, 0, 0, 0, 1, 2, 3, receiver, counter, 0, 0, 0, 0, 0, 0, 0}, make([]byte, 48)...)
+	}
 	for name, test := range map[string]struct {
 		datagrams [][]byte
 		want      string
@@ -243,6 +252,8 @@ func TestRepeat(t *testing.T) {
 		"late":         {[][]byte{rtp(1, 1), rtp(7, 1), rtp(8, 1), rtp(9, 1)}, "rtp-base"},
 		"the same":     {[][]byte{rtp(1, 1), rtp(1, 1), rtp(1, 1), rtp(1, 1)}, UnknownUDP},
 		"copies":       {[][]byte{rtp(1, 1), rtp(1, 1), rtp(2, 1), rtp(2, 1), rtp(3, 1)}, "rtp-base"},
+		"tunnel":       {[][]byte{wire(1, 7), wire(2, 7), wire(4, 7)}, "wireguard"},
+		"tunnels":      {[][]byte{wire(1, 7), wire(2, 8), wire(3, 9)}, UnknownUDP},
 	} {
 		var s State
 		c.Begin(&s, packet.ProtoUDP, 40000, 16000)
