@@ -109,16 +109,31 @@ func foldVLAN(p *packet.Packet) uint32 {
 	return v
 }
 
-// hash mixes k under seed; one multiplication for each 16 bytes, after wyhash's
-// construction. The seed is secret, so collisions can't be aimed.
-func (k *Key) hash(seed uint64) uint64 {
-	const m0, m1, m2 = 0xa0761d6478bd642f, 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3
+// secrets key a hash: each product of Key.hash has one in it.
+type secrets [4]uint64
+
+// newSecrets draws four words from seed (Steele, Lea, Flood, "Fast Splittable
+// Pseudorandom Number Generators", 2014).
+func newSecrets(seed uint64) (s secrets) {
+	for i := range s {
+		seed += 0x9e3779b97f4a7c15
+		z := (seed ^ seed>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		s[i] = z ^ z>>31
+	}
+	return s
+}
+
+// hash mixes k under s; one multiplication for each 16 bytes, after wyhash's
+// construction. All of a key may be chosen by who attacks, so no factor is made
+// of it alone: where one can be made zero, the product forgets the other.
+func (k *Key) hash(s *secrets) uint64 {
 	le := binary.LittleEndian
 	ports := uint64(k.LoPort) | uint64(k.HiPort)<<16 | uint64(k.Tenant)<<32
 	rest := uint64(k.VLAN) | uint64(k.Proto)<<32 | uint64(k.Depth)<<40
-	h := fold(le.Uint64(k.Lo[:8])^m0, le.Uint64(k.Lo[8:])^seed)
-	h = fold(le.Uint64(k.Hi[:8])^m1, le.Uint64(k.Hi[8:])^h)
-	return fold(ports^m2^seed, rest^h)
+	h := fold(le.Uint64(k.Lo[:8])^s[0], le.Uint64(k.Lo[8:])^s[1])
+	h = fold(le.Uint64(k.Hi[:8])^s[2], le.Uint64(k.Hi[8:])^h)
+	return fold(ports^s[3], rest^h)
 }
 
 // fold is the 128-bit product, halves combined.
@@ -128,10 +143,12 @@ func fold(a, b uint64) uint64 {
 }
 
 // idOf makes the flow id: 53 bits, from the key and the start time only, so
-// that reading a capture again gives the same ids.
+// that reading a capture again gives the same ids. It has no secret and nothing
+// is looked up by it.
 func (k *Key) idOf(start int64) uint64 {
 	const fixed = 0x589965cc75374cc3
-	id := fold(k.hash(fixed)^uint64(start), fixed) & (1<<53 - 1)
+	public := secrets{0xa0761d6478bd642f, fixed, 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3 ^ fixed}
+	id := fold(k.hash(&public)^uint64(start), fixed) & (1<<53 - 1)
 	if id == 0 {
 		return 1
 	}

@@ -11,7 +11,7 @@ import (
 type Table struct {
 	cfg  Config
 	sink Sink
-	seed uint64
+	keys secrets // of the index
 
 	index index
 	slots slab[slot]
@@ -32,10 +32,11 @@ type Table struct {
 // NewTable makes a table that reports to sink.
 func NewTable(cfg Config, sink Sink) *Table {
 	t := &Table{cfg: cfg.withDefaults(), sink: sink, index: newIndex(), rand: 0x9e3779b9}
-	t.seed = t.cfg.Seed
-	if t.seed == 0 {
-		t.seed = maphash.Bytes(maphash.MakeSeed(), nil)
+	seed := t.cfg.Seed
+	if seed == 0 {
+		seed = maphash.Bytes(maphash.MakeSeed(), nil)
 	}
+	t.keys = newSecrets(seed)
 	t.bufs = newBuffers(t.cfg.ReassemblyMemory)
 	return t
 }
@@ -104,7 +105,7 @@ func (t *Table) find(p *packet.Packet, e *ends) (*Flow, Dir) {
 		}
 	}
 	k, fromHi := t.keyOf(p, e)
-	f := t.lookup(&k, k.hash(t.seed))
+	f := t.lookup(&k, k.hash(&t.keys))
 	if f == nil {
 		return nil, ToServer
 	}
@@ -150,7 +151,7 @@ func (t *Table) quoted(p *packet.Packet) (*Flow, Dir) {
 		return nil, ToServer
 	}
 	k, fromHi := t.keyOf(p, &in)
-	f := t.lookup(&k, k.hash(t.seed))
+	f := t.lookup(&k, k.hash(&t.keys))
 	if f == nil || t.deadline(f) <= p.Time {
 		return nil, ToServer
 	}
@@ -199,7 +200,7 @@ func (t *Table) make(p *packet.Packet, e *ends) (*Flow, Dir) {
 		index: i,
 	}
 	s.tick, s.next, s.prev = noTick, 0, 0
-	f.Hash = f.Key.hash(t.seed)
+	f.Hash = f.Key.hash(&t.keys)
 	f.ID = f.Key.idOf(p.Time)
 	t.index.add(f.Hash, i)
 	t.n.Flows++
