@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"encoding/binary"
+	"hash/maphash"
 	"sync"
 
 	"github.com/mirrorwall/mirrorwall/internal/packet"
@@ -16,6 +18,7 @@ const maxShard = 16 << 10
 // hostbits. All workers use one; it is locked by shard, and touched only by
 // matches and by rules that ask for it.
 type Shared struct {
+	seed  maphash.Seed
 	shard [shards]shard
 }
 
@@ -46,7 +49,7 @@ type bitKey struct {
 
 // NewShared makes empty state.
 func NewShared() *Shared {
-	s := &Shared{}
+	s := &Shared{seed: maphash.MakeSeed()}
 	for i := range s.shard {
 		s.shard[i].limits = map[limitKey]limitState{}
 		s.shard[i].bits = map[bitKey]int64{}
@@ -65,13 +68,14 @@ func (s *Shared) Full() (n uint64) {
 	return n
 }
 
+// of is the shard of an entry. Addresses are the attacker's to choose: could
+// they be aimed at one shard, it would take 64 times fewer to drive entries out.
 func (s *Shared) of(a, b *packet.Addr, x uint64) *shard {
-	h := x
-	for i := 8; i < 16; i++ {
-		h = (h ^ uint64(a[i])) * 0x100000001b3
-		h = (h ^ uint64(b[i])) * 0x100000001b3
-	}
-	return &s.shard[h>>32&(shards-1)]
+	var k [40]byte
+	copy(k[:], a[:])
+	copy(k[16:], b[:])
+	binary.LittleEndian.PutUint64(k[32:], x)
+	return &s.shard[maphash.Bytes(s.seed, k[:])&(shards-1)]
 }
 
 // tracked returns the addresses that share a counter.
