@@ -20,8 +20,10 @@ const (
 	// counts as a clock set back.
 	maxBackward = 60
 
-	// expireBudget bounds the flows looked at by one call of Expire.
-	expireBudget = 512
+	// expireBudget bounds the flows looked at by one call of Expire. A packet
+	// makes one flow at most, so a call for each packet catches up, and none
+	// waits long.
+	expireBudget = 8
 )
 
 // schedule puts the slot at place i into the bucket of its time limit.
@@ -74,11 +76,12 @@ func (t *Table) wake(f *Flow) int64 {
 }
 
 // Expire ends flows that have been idle for too long at packet time now,
-// nanoseconds. Work per call is bounded; call it for every batch.
-func (t *Table) Expire(now int64) {
+// nanoseconds. Work per call is bounded; more says that some was left over. Call
+// it once a second, and with every packet while there is more.
+func (t *Table) Expire(now int64) (more bool) {
 	w := &t.wheel
 	if !w.begun {
-		return
+		return false
 	}
 	tick := now / tickNanos
 	w.cursor = max(w.cursor, tick-wheelLen)
@@ -91,16 +94,17 @@ func (t *Table) Expire(now int64) {
 		i := w.heads[uint32(w.cursor)&(wheelLen-1)]
 		switch {
 		case i == 0 && w.cursor >= tick:
-			return
+			return false
 		case i == 0:
 			w.cursor++ // at most wheelLen times in a call
 		case w.cursor > tick && t.wake(&t.slots.at(i).flow) > now:
-			return
+			return false
 		default:
 			t.due(i, now)
 			budget--
 		}
 	}
+	return true
 }
 
 // due does what the time asks for the flow at place i.

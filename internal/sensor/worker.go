@@ -95,6 +95,7 @@ type Worker struct {
 	sessions   sessionTable // inspected
 	ignored    sessionTable // refused by Sources
 	nextExpire int64
+	expireMore bool // flows past their time are left over from the last look
 	conns      connPool
 	common     record.Common
 	ours       record.Ours
@@ -251,20 +252,28 @@ func (w *Worker) inspect(p *packet.Packet, f *flow.Flow, d flow.Dir, c *conn) {
 	}
 }
 
-// expire looks for idle flows once a second of packet time, and at once when
-// the clock was set back.
+// expire looks for idle flows once a second of packet time, as long as some are
+// left over, and at once when the clock was set back.
 func (w *Worker) expire(now int64) {
 	const back = int64(60e9)
-	if now >= w.nextExpire || now < w.nextExpire-back {
-		w.table.Expire(now)
+	if w.expireMore || now >= w.nextExpire || now < w.nextExpire-back {
+		w.expireMore = w.table.Expire(now)
 		w.nextExpire = now + expireEvery
 	}
 }
+
+// idleExpires bounds one Idle to what the socket's buffer bridges, some tens of
+// milliseconds.
+const idleExpires = 2048
 
 // Idle looks after flows while nothing arrives: now stands in for packet time,
 // in nanoseconds. It also hands on finished records.
 func (w *Worker) Idle(now int64) {
 	w.expire(now)
+	for n := 1; w.expireMore && n < idleExpires; n++ {
+		w.expire(now)
+		w.flushIfFull()
+	}
 	// Lost lines are counted by the output, which also reports the first.
 	_ = w.Flush()
 }
