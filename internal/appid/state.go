@@ -206,7 +206,8 @@ func (c *Catalogue) Identity(s *State, name string, id *proto.Identity) {
 	}
 	if s.how < byCert && len(id.CertNames) > 0 && !s.cert {
 		s.cert = true
-		s.refine(c.certificate(id.CertNames, s.hostLen == 0), byCert)
+		// What carries TLS inside (STARTTLS) says more than whose server it is.
+		s.refine(c.certificate(id.CertNames, s.hostLen == 0 && s.pattern == nil), byCert)
 	}
 	if s.how < byAgent && len(id.UserAgent) > 0 {
 		s.refine(c.agent(id.UserAgent), byAgent)

@@ -109,6 +109,19 @@ func names(list ...string) (out [][]byte) {
 	return out
 }
 
+// TestCertificateInside keeps the protocol that TLS began in.
+func TestCertificateInside(t *testing.T) {
+	c := load(t)
+	var s State
+	c.Begin(&s, packet.ProtoTCP, 40000, 5432)
+	c.Bytes(&s, packet.ToServer, []byte("\x00\x00\x00\x08\x04\xd2\x16\x2f"))
+	c.Decoder(&s, "tls")
+	c.Identity(&s, "tls", &proto.Identity{CertNames: names("db1.c2.eu-west-1.rds.amazonaws.com")})
+	if v := c.Verdict(&s, someData); v.Name != "postgres" {
+		t.Errorf("got %s (%s)", v.Name, v.Reason)
+	}
+}
+
 func TestShift(t *testing.T) {
 	c := load(t)
 	var s State
