@@ -80,6 +80,7 @@ func (s *service) open(a *app, obs sensor.Observer) error {
 	if err != nil {
 		return err
 	}
+	s.sensorCfg.Rules, s.sensorCfg.TenantRules = nil, nil // or they would outlive a reload
 	s.responder = respond.New(s.spool, s.dead, lists, respond.Options{})
 	s.responder.OnOutcome = s.logOutcome
 	if s.cfg.Health.Address != "" {

@@ -24,6 +24,19 @@ type Counters struct {
 	TxFull        uint64 // candidates refused: too many on a transaction
 }
 
+// Add adds what another engine has counted.
+func (n *Counters) Add(o *Counters) {
+	n.Alerts += o.Alerts
+	n.AlertOverflow += o.AlertOverflow
+	n.Suppressed += o.Suppressed
+	n.Candidates += o.Candidates
+	n.Evaluated += o.Evaluated
+	n.EvalLimit += o.EvalLimit
+	n.StreamDropped += o.StreamDropped
+	n.FlowBitsFull += o.FlowBitsFull
+	n.TxFull += o.TxFull
+}
+
 // Engine inspects the packets of one worker. It is not safe for concurrent use.
 type Engine struct {
 	Counters Counters
@@ -32,6 +45,7 @@ type Engine struct {
 	Checks, Matches []uint64
 
 	rs     *Ruleset
+	rules  uint32 // how often rs was changed
 	shared *Shared
 	ctx    ctx
 	hits   match.Hits
@@ -99,9 +113,13 @@ func NewEngine(rs *Ruleset, shared *Shared) *Engine {
 }
 
 // Swap changes the rules. It is called between packets; flows and their bits
-// live on, open transactions are inspected again.
+// live on, open transactions are inspected again. The engine keeps nothing of
+// the rules before; the Matches of the last Inspect are not to be used any more.
 func (e *Engine) Swap(rs *Ruleset) {
 	e.rs = rs
+	e.rules++
+	e.found, e.out = nil, nil
+	e.ctx.sig, e.ctx.kept = nil, nil
 	e.Checks = make([]uint64, len(rs.sigs))
 	e.Matches = make([]uint64, len(rs.sigs))
 	e.cache = make([]bufCache, rs.numBufs)
@@ -187,7 +205,7 @@ func (e *Engine) flowState(f *flow.Flow) *FlowState {
 	} else {
 		fs = &FlowState{}
 	}
-	fs.rs = e.rs
+	fs.rules = e.rules
 	f.Detect = fs
 	return fs
 }

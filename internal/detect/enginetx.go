@@ -41,9 +41,9 @@ type cached struct {
 // inspectTxs runs the transaction rules for direction c.dir.
 func (e *Engine) inspectTxs(c *ctx) {
 	pr := &e.rs.protos[c.s.Index][c.dir]
-	if c.fs != nil && c.fs.rs != e.rs {
+	if c.fs != nil && c.fs.rules != e.rules {
 		// Rule numbers of the rules before mean nothing now.
-		c.fs.rs = e.rs
+		c.fs.rules = e.rules
 		for _, tx := range c.s.Txs() {
 			tx.Base().Detect.Reset()
 		}

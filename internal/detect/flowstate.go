@@ -22,7 +22,7 @@ type FlowState struct {
 	once   []uint32    // sids whose event of protocol detection was raised
 	limits []flowLimit // thresholds tracked by flow
 	each   [2]uint64   // proto.Session.Calls that rules of each time have seen
-	rs     *Ruleset    // whose rule numbers transactions hold
+	rules  uint32      // Engine.rules, whose numbers transactions hold
 }
 
 // sideStep says how far rules on the protocol alone are in one direction.

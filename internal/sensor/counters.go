@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mirrorwall/mirrorwall/internal/detect"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/record"
 )
@@ -32,7 +33,7 @@ type Counters struct {
 // goroutine that runs the worker.
 func (w *Worker) Snapshot() []record.Stat {
 	fl := w.table.Counters()
-	eng := &w.engine.Counters
+	eng := w.detection()
 	s := []record.Stat{
 		{Name: "decoder.pkts", Value: w.C.Packets},
 		{Name: "decoder.bytes", Value: w.C.Bytes},
@@ -79,10 +80,19 @@ func (w *Worker) protocolStats() (s []record.Stat) {
 	return s
 }
 
+// detection adds up the counters of all engines, the tenants' own among them.
+func (w *Worker) detection() detect.Counters {
+	n := w.engine.Counters
+	for _, e := range w.others {
+		n.Add(&e.Counters)
+	}
+	return n
+}
+
 // Losses are the worker's own reasons for not having inspected something, by
 // cause: what the health page, the metrics and a summary show.
 func (w *Worker) Losses() []Loss {
-	fl := w.table.Counters()
+	fl, eng := w.table.Counters(), w.detection()
 	return []Loss{
 		{"flow_evicted", "flows ended early: flow table full", fl.Evicted},
 		{"stream_bound", "TCP streams read past a hole because their buffer was full", fl.LimitHits},
@@ -93,10 +103,10 @@ func (w *Worker) Losses() []Loss {
 		{"parser_hoard", "directions cut off: too many bytes waited for a parser", w.pool.Counters.RestFull},
 		{"upgrade_limit", "flows given up: they changed protocol too often", w.pool.Counters.UpgradeFull},
 		{"parser_panic", "flows that lost their parser to a bug of ours", w.pool.Counters.Panics},
-		{"rule_steps", "evaluations of rules cut off at their step limit", w.engine.Counters.EvalLimit},
-		{"rule_state", "flowbits or waiting rules refused: too many on a flow or transaction", w.engine.Counters.FlowBitsFull + w.engine.Counters.TxFull},
-		{"stream_unscanned", "stream bytes that waited too long for the rules", w.engine.Counters.StreamDropped},
-		{"alert_overflow", "alerts beyond the limit of one packet", w.engine.Counters.AlertOverflow},
+		{"rule_steps", "evaluations of rules cut off at their step limit", eng.EvalLimit},
+		{"rule_state", "flowbits or waiting rules refused: too many on a flow or transaction", eng.FlowBitsFull + eng.TxFull},
+		{"stream_unscanned", "stream bytes that waited too long for the rules", eng.StreamDropped},
+		{"alert_overflow", "alerts beyond the limit of one packet", eng.AlertOverflow},
 		{"anomaly_overflow", "anomaly records beyond the limit of one second", w.C.AnomalyOverflow},
 		{"no_frame", "datagrams without a frame in their envelope", w.C.Opaque},
 		{"source_ignored", "frames from outside the allowed sources", w.C.Ignored},

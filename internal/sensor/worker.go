@@ -141,6 +141,7 @@ type Rules struct {
 // SwapRules changes the rules between two packets. The tenants must be those
 // that the worker was made with.
 func (w *Worker) SwapRules(r *Rules) {
+	clear(w.infos) // of signatures that are gone
 	w.engine.Swap(r.All)
 	for id, e := range w.others {
 		e.Swap(r.Tenants[id])
