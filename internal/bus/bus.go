@@ -13,6 +13,7 @@ package bus
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -21,11 +22,14 @@ type Options struct {
 	SegmentBytes int64         // a segment is closed at this size; 16 MiB
 	MaxBytes     int64         // all segments together; 1 GiB
 	MaxAge       time.Duration // looked at when a segment is closed; 0: no limit
-	// SyncEvery is how often appended blocks are forced to the disk; 1 s. A
-	// negative value syncs every block.
+	// SyncEvery is how often appended blocks are forced to the disk; 1 s. Append
+	// does not wait for it. A negative value syncs every block before its Append
+	// returns.
 	SyncEvery time.Duration
 	// Now is the wall clock; nil means time.Now.
 	Now func() time.Time
+
+	sync syncer // nil means (*os.File).Sync
 }
 
 func (o Options) withDefaults() Options {
@@ -42,6 +46,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.sync == nil {
+		o.sync = (*os.File).Sync
 	}
 	return o
 }
@@ -78,6 +85,9 @@ type Counters struct {
 	// up because no block could be found in them.
 	Damaged     uint64
 	WriteErrors uint64 // appends that failed; their records are lost
+	// SyncErrors are attempts to force blocks to the disk that failed; the next
+	// one tries again. A loss of power may take what they were about.
+	SyncErrors uint64
 }
 
 // Bounds of what is read back.

@@ -306,6 +306,9 @@ func zeroTail(t *testing.T) {
 	if s.End() != end || s.Counters().Damaged != 1 {
 		t.Errorf("end %v, want %v; %d damaged", s.End(), end, s.Counters().Damaged)
 	}
+	if st, err := os.Stat(segmentPath(dir, 1)); err != nil || st.Size() != end.Offset {
+		t.Errorf("%d bytes, want %d, %v", st.Size(), end.Offset, err)
+	}
 	fill(t, s, 2, 1)
 	if got := fmt.Sprint(drain(t, s, "r", true)); got != "[0000 0001 0002]" {
 		t.Errorf("got %s", got)

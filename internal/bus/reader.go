@@ -248,31 +248,17 @@ func (r *Reader) damaged() {
 	r.s.mu.Unlock()
 }
 
-// Ack says that everything before end is done. The cursor is on the disk when
-// it returns: written beside, synced, renamed.
+// Ack says that everything before end is done. The cursor is on the disk when it
+// returns.
 func (r *Reader) Ack(end Position) error {
 	b, err := json.Marshal(end)
 	if err != nil {
 		return err
 	}
-	if err := writeFileSync(cursorPath(r.s.dir, r.name), append(b, '\n')); err != nil {
+	if err := r.s.opt.sync.replace(cursorPath(r.s.dir, r.name), append(b, '\n')); err != nil {
 		return fmt.Errorf("spool: cursor %s: %w", r.name, err)
 	}
 	return nil
-}
-
-func writeFileSync(path string, b []byte) error {
-	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
 }
 
 // Close releases the reader; its cursor stays.

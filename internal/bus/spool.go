@@ -28,7 +28,9 @@ type Spool struct {
 	lock     *os.File  // held while the spool is open
 	segments []segment // oldest first, the last is open
 	buf      []byte
-	dirty    bool
+	rolled   []*os.File // closed segments that wait for their sync, oldest first
+	dirty    bool       // f has to be synced
+	newNames bool       // dir has to be synced
 	closed   bool
 	failing  bool // the last Append failed
 	stats    Counters
@@ -47,14 +49,15 @@ type segment struct {
 // of the last segment is removed. A directory that another Spool writes to is a
 // *LockedError.
 func Open(dir string, opt Options) (*Spool, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	opt = opt.withDefaults()
+	if err := opt.sync.makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, openError(dir, err)
 	}
-	s := &Spool{dir: dir, opt: opt.withDefaults(), lock: lock, wake: make(chan struct{}), stop: make(chan struct{})}
+	s := &Spool{dir: dir, opt: opt, lock: lock, wake: make(chan struct{}), stop: make(chan struct{})}
 	if s.c, err = newCodec(); err != nil {
 		s.unlock()
 		return nil, err
@@ -109,7 +112,8 @@ func (s *Spool) load() error {
 		last.size = size
 	}
 	if err == nil && !(Position{last.id, size}).Before(high) {
-		s.f = f
+		// Who wrote last may have been killed before it was synced.
+		s.f, s.dirty, s.newNames = f, true, true
 		return nil
 	}
 	// Nothing can be appended where a reader would not look: behind a cursor
@@ -201,7 +205,7 @@ func (s *Spool) newSegmentLocked(id uint64) error {
 	if _, err := f.WriteString(segmentMagic); err != nil {
 		return errors.Join(err, f.Close(), os.Remove(s.path(id)))
 	}
-	s.f = f
+	s.f, s.dirty, s.newNames = f, true, true
 	s.segments = append(s.segments, segment{id: id, size: int64(len(segmentMagic)), born: s.opt.Now()})
 	return nil
 }
@@ -249,7 +253,7 @@ func (s *Spool) writeLocked(block []byte) error {
 	last := s.lastLocked()
 	_, err := s.f.Write(block)
 	if err == nil && s.opt.SyncEvery < 0 {
-		err = s.f.Sync()
+		err = s.syncBlockLocked()
 	}
 	if err != nil {
 		// Part of a block would hide all that follows it.
@@ -260,6 +264,17 @@ func (s *Spool) writeLocked(block []byte) error {
 	last.size += int64(len(block))
 	s.dirty = s.opt.SyncEvery > 0
 	return nil
+}
+
+// syncBlockLocked forces a block to the disk before its Append returns.
+func (s *Spool) syncBlockLocked() error {
+	if s.newNames {
+		if err := s.opt.sync.folder(s.dir); err != nil {
+			return err
+		}
+		s.newNames = false
+	}
+	return s.opt.sync(s.f)
 }
 
 // checkSize refuses what could be written but not be read back.
@@ -276,19 +291,19 @@ func checkSize(records [][]byte) error {
 
 func (s *Spool) lastLocked() *segment { return &s.segments[len(s.segments)-1] }
 
-// rollLocked closes the open segment, begins the next one and removes what the
-// bounds no longer allow.
+// rollLocked ends the open segment, begins the next one and removes what the
+// bounds no longer allow. The next flush syncs the old one: Append's callers
+// read packets, and a slow disk must not keep them from it.
 func (s *Spool) rollLocked() error {
-	old, id := s.f, s.lastLocked().id+1
-	if err := old.Sync(); err != nil {
+	old := s.f
+	if err := s.newSegmentLocked(s.lastLocked().id + 1); err != nil {
 		return err
 	}
-	if err := s.newSegmentLocked(id); err != nil {
-		return err
+	s.rolled = append(s.rolled, old)
+	if s.opt.SyncEvery < 0 {
+		s.releaseLocked(old.Name()) // each of its blocks is on the disk
 	}
 	s.trimLocked()
-	// Everything in it is on the disk; its end can't fail what is yet to come.
-	_ = old.Close()
 	return nil
 }
 
@@ -313,6 +328,7 @@ func (s *Spool) trimLocked() (removed bool) {
 		if err := os.Remove(s.path(g.id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
+		s.releaseLocked(s.path(g.id))
 		removed = true
 		switch {
 		case read:
@@ -339,11 +355,8 @@ func (s *Spool) syncLoop() {
 		case <-s.stop:
 			return
 		case <-t.C:
-			s.mu.Lock()
-			if s.dirty && s.f.Sync() == nil {
-				s.dirty = false
-			}
-			s.mu.Unlock()
+			// The next one tries again; it is counted.
+			_ = s.flush()
 		}
 	}
 }
@@ -383,12 +396,15 @@ func (s *Spool) Close() error {
 		return nil
 	}
 	s.closed = true
-	err := errors.Join(s.f.Sync(), s.f.Close())
 	close(s.wake)
 	s.wake = make(chan struct{})
 	close(s.stop)
 	s.mu.Unlock()
 	s.done.Wait()
+	err := errors.Join(s.flush(), s.f.Close())
+	for len(s.rolled) > 0 { // not synced, which flush has told
+		s.releaseLocked(s.rolled[0].Name())
+	}
 	s.c.close()
 	s.unlock()
 	return err

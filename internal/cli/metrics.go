@@ -30,6 +30,7 @@ func (s *service) collectors() []prometheus.Collector {
 			return n.LostFull + n.LostAge
 		}),
 		f("bus_write_errors_total", "Appends that failed; their records are lost.", func() uint64 { return s.spool.Counters().WriteErrors }),
+		f("bus_sync_errors_total", "Times that appended records could not be forced to the disk; tried again each second.", func() uint64 { return s.spool.Counters().SyncErrors }),
 		f("bus_damaged_blocks_total", "Blocks of the spool skipped for a wrong checksum.", func() uint64 { return s.spool.Counters().Damaged }),
 	}
 	rules := func(state string, get func(*ruleReport) int) prometheus.Collector {
