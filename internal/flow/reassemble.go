@@ -259,6 +259,9 @@ func (t *Table) advance(f *Flow, d Dir) {
 		t.trailingGap(f, d)
 		t.close(f, d)
 	}
+	if h.has(halfDepth) && h.app >= t.cfg.Depth {
+		t.close(f, d) // nothing more of it will be followed
+	}
 }
 
 // finAcked reports whether the receiver took the FIN: until then it may be a

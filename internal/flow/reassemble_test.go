@@ -3,6 +3,7 @@ package flow_test
 import (
 	"bytes"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/mirrorwall/mirrorwall/internal/flow"
@@ -284,5 +285,20 @@ func TestMemory(t *testing.T) {
 	x.Table.Track(data(make([]byte, 1400), 1))
 	if n := x.Table.Counters(); n.MemcapDrops != 0 {
 		t.Error("small buffers starve large ones")
+	}
+}
+
+// TestDepthCloses: a direction that is followed no further is over for the sink
+// at once, so that its records need not wait for the flow's end.
+func TestDepthCloses(t *testing.T) {
+	cfg := flow.DefaultConfig()
+	cfg.Depth = 6
+	y := flowtest.New(t, cfg)
+	got := y.Play(handshake + "C>S ACK \"abcdefgh\"\nS>C ACK\nC>S ACK \"ij\"\nS>C ACK \"on\"\nC>S ACK")
+	if !strings.HasSuffix(got, "event reassembly_depth_reached\ndata ts 0 \"abcdef\"\nclose ts\ndata tc 0 \"on\"") {
+		t.Errorf("got\n%s", got)
+	}
+	if end := y.End(); end != "close tc\nend shutdown" {
+		t.Errorf("at the end\n%s", end)
 	}
 }
