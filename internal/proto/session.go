@@ -98,7 +98,8 @@ type Session struct {
 	Events DetectionEvents
 	// Seen: this direction has had bytes.
 	Seen [2]bool
-	// Original is the protocol before an upgrade, nil without one.
+	// Original is the protocol before an upgrade, from when it is asked for; nil
+	// without one.
 	Original *Descriptor
 	// Changes is how often the flow has changed its protocol.
 	Changes uint8
@@ -256,17 +257,23 @@ func (s *Session) finish(d Dir) {
 	})
 }
 
+// Due reports whether a protocol change waits for Settle.
+func (s *Session) Due() bool {
+	return s != nil && s.upgrade != "" && (s.lost != [2]int{} || len(s.rest[0])+len(s.rest[1]) > 0)
+}
+
 // Settle finishes a protocol change that a parser asked for, once the old
-// transactions have been inspected and logged. It reports whether there is
+// transactions have been inspected and logged and the next one's first bytes
+// are there. It reports whether there is
 // something new to inspect; the sensor calls it until it returns false, which
 // maxUpgrades sees to.
 func (s *Session) Settle() bool {
-	if s.upgrade == "" {
+	if !s.Due() {
 		return false
 	}
 	name := s.upgrade
-	s.upgrade = ""
-	s.Original, s.Proto = s.Proto, nil
+	s.upgrade, s.Proto = "", nil
+	s.Changes++
 	s.dropParser()
 	s.Index = -1
 	s.By, s.Failed, s.rejected, s.stopped = [2]*Descriptor{}, [2]bool{}, [2]uint64{}, [2]bool{}
@@ -459,8 +466,7 @@ func (s *Session) change(name string) bool {
 		s.stop(ToClient)
 		return false
 	}
-	s.Changes++
-	s.upgrade = name
+	s.upgrade, s.Original = name, s.Proto
 	return true
 }
 

@@ -39,6 +39,7 @@ func TestSides(t *testing.T) {
 		{"an answer", []act{data(0, "x"), data(1, "0"), data(0, big), data(0, "x")}, [2]side{}, nil},
 		{"behind a hole", []act{data(0, "one\n"), gap(1, 5), data(1, "two\n")}, [2]side{{"one", true}, {"one", true}}, nil},
 		{"changed", []act{data(0, "up two\n"), data(1, "x"), {do: "settle"}}, [2]side{{}, {"", true}}, []DetectionEvent{EventOneDirection}},
+		{"change asked for, no bytes yet", []act{data(0, "up two\n"), {do: "settle"}}, [2]side{{"one", true}, {}}, nil},
 		{"wrong side first", []act{data(1, "later\n"), data(0, "later\n")},
 			[2]side{{"later", true}, {"later", true}}, []DetectionEvent{EventWrongDirection}},
 		{"right side first", []act{data(0, "later\n"), data(1, "later\n")}, [2]side{{"later", true}, {"later", true}}, nil},

@@ -108,7 +108,7 @@ func (w *Worker) appProto(s *proto.Session, ended bool) {
 	if s == nil {
 		return
 	}
-	if s.Original != nil {
+	if s.Original != nil && s.Original != s.Proto {
 		c.AppProtoWas = s.Original.Name
 	}
 	switch {

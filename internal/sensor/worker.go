@@ -240,17 +240,23 @@ func (w *Worker) packet(p *packet.Packet) {
 	w.flushIfFull()
 }
 
-// inspect runs detection and logging for one packet of a flow, again for each
-// change of protocol that the packet brought.
+// inspect runs detection and logging for one packet of a flow. When the
+// protocol changes with it, what is left of the old one is inspected before,
+// with a pseudo packet as at a flow's end: no packet is inspected twice.
 func (w *Worker) inspect(p *packet.Packet, f *flow.Flow, d flow.Dir, c *conn) {
-	for {
-		w.identify(f, c)
-		w.report(w.engineOf(f.Key.Tenant).Inspect(p, f, d, c.session), p, f)
-		w.transactions(p, f, d, c)
-		if c.session == nil || !c.session.Settle() {
-			return
-		}
+	for c.session.Due() {
+		w.endPacket(f, d)
+		w.look(&w.end, f, d, c)
+		c.session.Settle()
 	}
+	w.look(p, f, d, c)
+}
+
+// look runs detection and logging for one packet, of the protocol at hand.
+func (w *Worker) look(p *packet.Packet, f *flow.Flow, d flow.Dir, c *conn) {
+	w.identify(f, c)
+	w.report(w.engineOf(f.Key.Tenant).Inspect(p, f, d, c.session), p, f)
+	w.transactions(p, f, d, c)
 }
 
 // expire looks for idle flows once a second of packet time, as long as some are
