@@ -37,6 +37,7 @@ func TestContract(t *testing.T) {
 		"all segments together stay below the bound":               bounded,
 		"readers follow the writer over segments, each on its own": followers,
 		"zeros behind the last block are cut":                      zeroTail,
+		"a damaged cursor is set aside and skips no record":        damagedCursor,
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), f)
 	}
@@ -312,5 +313,36 @@ func zeroTail(t *testing.T) {
 	fill(t, s, 2, 1)
 	if got := fmt.Sprint(drain(t, s, "r", true)); got != "[0000 0001 0002]" {
 		t.Errorf("got %s", got)
+	}
+}
+
+func damagedCursor(t *testing.T) {
+	for _, text := range []string{"", "garbage", `{"segment":1,"off`, "\x00\x00\x00", `{"segment":-1,"offset":8}`} {
+		dir := t.TempDir()
+		s := open(t, dir, Options{SegmentBytes: 64})
+		fill(t, s, 0, 10)
+		drain(t, s, "r", true)
+		path := cursorPath(dir, "r")
+		if err := os.WriteFile(path, []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		fill(t, s, 10, 10) // what a cursor in doubt may need stays
+		r, err := s.Reader("r")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(r.SetAside()); err != nil || string(b) != text || r.SetAside() == path {
+			t.Errorf("%q: %s is %q, %v", text, r.SetAside(), b, err)
+		}
+		names, err := s.Cursors()
+		if err := errors.Join(err, r.Close()); err != nil || len(names) != 1 {
+			t.Errorf("cursors %v, %v", names, err)
+		}
+		for again := range 2 {
+			if got := drain(t, s, "r", true); len(got) != 20*(1-again) {
+				t.Errorf("%q: got %v", text, got)
+			}
+		}
+		s.Close()
 	}
 }

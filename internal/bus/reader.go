@@ -21,10 +21,13 @@ type Reader struct {
 	pos  Position
 	f    *os.File
 	buf  []byte
+
+	aside string
 }
 
 // Reader opens the cursor name, a word of letters, digits, '-' and '_'. A new
-// cursor starts at the oldest record.
+// cursor starts at the oldest record, and so does one whose file is damaged:
+// that is set aside.
 func (s *Spool) Reader(name string) (*Reader, error) {
 	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
 		return nil, fmt.Errorf("spool: cursor name: want letters, digits, - and _, got %q", name)
@@ -36,13 +39,34 @@ func (s *Spool) Reader(name string) (*Reader, error) {
 	r := &Reader{s: s, name: name, c: c}
 	pos, err := readCursor(cursorPath(s.dir, name))
 	switch {
+	case err == nil:
+		r.pos = pos
+		return r, nil
+	case errors.Is(err, errCursor):
+		path := cursorPath(s.dir, name)
+		r.aside = path + ".damaged"
+		err = os.Rename(path, r.aside)
 	case errors.Is(err, fs.ErrNotExist):
-		return r, r.Ack(Position{})
-	case err != nil:
-		return nil, fmt.Errorf("spool: cursor %s: %w", name, err)
+		err = nil
 	}
-	r.pos = pos
+	if err != nil {
+		err = r.error(err)
+	} else {
+		err = r.Ack(Position{})
+	}
+	if err != nil {
+		c.close()
+		return nil, err
+	}
 	return r, nil
+}
+
+// SetAside is where the file of a damaged cursor was put; "" when the cursor
+// was whole or new.
+func (r *Reader) SetAside() string { return r.aside }
+
+func (r *Reader) error(err error) error {
+	return fmt.Errorf("spool %s: cursor %s: %w", r.s.dir, r.name, err)
 }
 
 func cursorPath(dir, name string) string { return filepath.Join(dir, name+".cursor") }
@@ -52,8 +76,13 @@ func readCursor(path string) (pos Position, err error) {
 	if err != nil {
 		return pos, err
 	}
-	return pos, json.Unmarshal(b, &pos)
+	if err := json.Unmarshal(b, &pos); err != nil {
+		return Position{}, fmt.Errorf("%w: %w", errCursor, err)
+	}
+	return pos, nil
 }
+
+var errCursor = errors.New("not a position")
 
 // Cursors names the cursors of a spool.
 func (s *Spool) Cursors() ([]string, error) {
@@ -256,7 +285,7 @@ func (r *Reader) Ack(end Position) error {
 		return err
 	}
 	if err := r.s.opt.sync.replace(cursorPath(r.s.dir, r.name), append(b, '\n')); err != nil {
-		return fmt.Errorf("spool: cursor %s: %w", r.name, err)
+		return r.error(err)
 	}
 	return nil
 }

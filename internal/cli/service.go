@@ -83,10 +83,24 @@ func (s *service) open(a *app, obs sensor.Observer) error {
 	s.sensorCfg.Rules, s.sensorCfg.TenantRules = nil, nil // or they would outlive a reload
 	s.responder = respond.New(s.spool, s.dead, lists, respond.Options{})
 	s.responder.OnOutcome = s.logOutcome
+	if err := s.openResponder(); err != nil {
+		return err
+	}
 	if s.cfg.Health.Address != "" {
 		s.health, err = health.Listen(s.cfg.Health.Address, s.sensor, s.checks, s.collectors()...)
 	}
 	return err
+}
+
+func (s *service) openResponder() error {
+	aside, err := s.responder.Open()
+	for _, f := range aside {
+		s.log.Warn("damaged cursor set aside, its match list begins with the oldest record kept", "file", f)
+	}
+	if err != nil {
+		return withHint(err, stateHint)
+	}
+	return nil
 }
 
 // logOutcome logs failed deliveries: the first attempt of each, and its end.
@@ -220,6 +234,9 @@ func (s *service) waitForDeliveries() {
 
 func (s *service) close() error {
 	var errs []error
+	if s.responder != nil {
+		errs = append(errs, s.responder.Close())
+	}
 	if s.sensor != nil {
 		errs = append(errs, s.sensor.Close())
 	}

@@ -34,6 +34,8 @@ type Responder struct {
 	dead  *bus.Spool
 	lists []*MatchList
 	opt   Options
+	// readers are those of the lists, nil before Open.
+	readers []*bus.Reader
 	// OnOutcome, when set before Run, is told of every attempt. It may be
 	// called by several goroutines.
 	OnOutcome func(Outcome)
@@ -69,27 +71,37 @@ func New(spool, dead *bus.Spool, lists []*MatchList, opt Options) *Responder {
 const cursorPrefix = "respond-"
 
 // Run delivers until ctx ends or the spool is closed and read to its end. One
-// slow receiver holds up its own match list only. There is one Responder to a
-// spool: cursors of match lists that it does not have are forgotten.
+// slow receiver holds up its own match list only. It opens what Open did not,
+// and closes it.
 func (r *Responder) Run(ctx context.Context) error {
-	readers, err := r.open()
-	if err != nil {
-		return err
+	if r.readers == nil {
+		if _, err := r.Open(); err != nil {
+			return err
+		}
 	}
 	var wg sync.WaitGroup
-	errs := make([]error, len(readers))
 	for i, m := range r.lists {
-		wg.Go(func() {
-			r.follow(ctx, m, readers[i])
-			errs[i] = readers[i].Close()
-		})
+		wg.Go(func() { r.follow(ctx, m, r.readers[i]) })
 	}
 	wg.Wait()
+	return r.Close()
+}
+
+// Close closes what Open opened, for a Responder that will not Run.
+func (r *Responder) Close() error {
+	var errs []error
+	for _, reader := range r.readers {
+		errs = append(errs, reader.Close())
+	}
+	r.readers = nil
 	return errors.Join(errs...)
 }
 
-// open opens the cursors of the match lists, all or none.
-func (r *Responder) open() (readers []*bus.Reader, err error) {
+// Open opens the cursors of the match lists, all or none, so that what is wrong
+// with them is told before Run. There is one Responder to a spool: cursors of
+// match lists that it does not have are forgotten. aside names the files of
+// damaged cursors, put out of the way: their lists begin with the oldest record.
+func (r *Responder) Open() (aside []string, err error) {
 	names, err := r.spool.Cursors()
 	if err != nil {
 		return nil, err
@@ -105,14 +117,14 @@ func (r *Responder) open() (readers []*bus.Reader, err error) {
 	for _, m := range r.lists {
 		reader, err := r.spool.Reader(cursorPrefix + m.Name)
 		if err != nil {
-			for _, open := range readers {
-				err = errors.Join(err, open.Close())
-			}
-			return nil, fmt.Errorf("match list %s: %w", m.Name, err)
+			return aside, errors.Join(fmt.Errorf("match list %s: %w", m.Name, err), r.Close())
 		}
-		readers = append(readers, reader)
+		r.readers = append(r.readers, reader)
+		if f := reader.SetAside(); f != "" {
+			aside = append(aside, f)
+		}
 	}
-	return readers, nil
+	return aside, nil
 }
 
 // follow delivers the records of one match list in order and acknowledges each

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -142,6 +144,62 @@ func TestBadNameStartsNothing(t *testing.T) {
 	r := New(spool(t), spool(t), []*MatchList{list("good", nil), list("bad name", nil)}, Options{})
 	if err := r.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "match list bad name") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestDeliveredOnce: what was delivered and acknowledged does not come again,
+// and the spool may let it go.
+func TestDeliveredOnce(t *testing.T) {
+	records := spool(t)
+	if err := errors.Join(records.Append(line(1), line(2)), records.Append(line(3)), records.Close()); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	r := New(records, spool(t), []*MatchList{list("l", actionFunc(func(context.Context, *Delivery) error { n++; return nil }))}, Options{})
+	for range 2 {
+		if err := r.Run(context.Background()); err != nil || n != 3 {
+			t.Errorf("%v, %d deliveries, want 3", err, n)
+		}
+	}
+	if low, readers := records.Lowest(); !readers || low != records.End() {
+		t.Errorf("acknowledged up to %v, want %v", low, records.End())
+	}
+}
+
+// TestOpen: a damaged cursor is told and loses nothing; one that can't be read
+// is an error with its place, and nothing stays open.
+func TestOpen(t *testing.T) {
+	dir := t.TempDir()
+	records, err := bus.Open(dir, bus.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(records.Append(line(1)), os.WriteFile(filepath.Join(dir, "respond-a.cursor"), []byte("garbage"), 0o640),
+		os.Mkdir(filepath.Join(dir, "respond-b.cursor"), 0o750), records.Close()); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	count := actionFunc(func(context.Context, *Delivery) error { n++; return nil })
+	r := New(records, spool(t), []*MatchList{list("a", count), list("b", count)}, Options{})
+	aside, err := r.Open()
+	if err == nil || !strings.Contains(err.Error(), "match list b: spool "+dir+": cursor respond-b: ") {
+		t.Errorf("got %v", err)
+	}
+	if len(aside) != 1 || r.readers != nil {
+		t.Errorf("set aside %v, %d readers open", aside, len(r.readers))
+	}
+	r = New(records, spool(t), []*MatchList{list("a", count)}, Options{})
+	if err := os.WriteFile(filepath.Join(dir, "respond-a.cursor"), nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "respond-b.cursor")); err != nil {
+		t.Fatal(err)
+	}
+	if aside, err := r.Open(); err != nil || len(aside) != 1 || filepath.Dir(aside[0]) != dir {
+		t.Errorf("set aside %v, %v", aside, err)
+	}
+	if err := r.Run(context.Background()); err != nil || n != 1 {
+		t.Errorf("%v, %d deliveries", err, n)
 	}
 }
 
