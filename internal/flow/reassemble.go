@@ -242,8 +242,10 @@ func (h *half) ackedOffset() uint64 {
 func (t *Table) advance(f *Flow, d Dir) {
 	s := f.TCP
 	h := &s.half[d]
+	h.letGo()
 	now := t.immediate(s, d)
 	t.deliver(f, d, h.ackedOffset(), now)
+	t.catchUp(f, d)
 	wait := t.cfg.ReorderLimit
 	if !now {
 		wait = max(t.cfg.UnackedLimit, int(min(s.half[d^1].window, 1<<30)))
@@ -262,6 +264,32 @@ func (t *Table) advance(f *Flow, d Dir) {
 	if h.has(halfDepth) && h.app >= t.cfg.Depth {
 		t.close(f, d) // nothing more of it will be followed
 	}
+}
+
+// tooFar is how much a number may lag behind another before comparing them goes
+// wrong; what one packet can add, farAway and a window, is left room for.
+const tooFar = farAway / 2
+
+// letGo takes for acknowledged what lies too far behind: nobody acknowledges in
+// a one-sided stream.
+func (h *half) letGo() {
+	if int32(h.next-h.acked) > tooFar {
+		h.acked = h.next - tooFar/2
+		h.edge = seqMax(h.edge, h.acked)
+	}
+}
+
+// catchUp moves the stream's place on where nothing is delivered and so nothing
+// moves it: past the depth, and where packets come without their payload.
+func (t *Table) catchUp(f *Flow, d Dir) {
+	h := &f.TCP.half[d]
+	if int32(h.acked-h.base) <= tooFar || !h.has(halfSeen) {
+		return
+	}
+	end := h.ackedOffset()
+	t.lose(f, d, end)
+	n := end - h.app
+	h.app, h.base, h.eaten = end, h.base+uint32(n), h.eaten+n
 }
 
 // finAcked reports whether the receiver took the FIN: until then it may be a
@@ -375,17 +403,17 @@ func (t *Table) finish(f *Flow, d Dir) {
 }
 
 // trailingGap reports bytes at the stream's end that were acknowledged but
-// never seen. Of a side that never showed up nothing is said.
-func (t *Table) trailingGap(f *Flow, d Dir) {
+// never seen.
+func (t *Table) trailingGap(f *Flow, d Dir) { t.lose(f, d, f.TCP.half[d].ackedOffset()) }
+
+// lose gives up the bytes up to offset end, as far as the sink is to have them.
+// Of a side that never showed up nothing is said.
+func (t *Table) lose(f *Flow, d Dir, end uint64) {
 	h := &f.TCP.half[d]
-	if !h.has(halfSeen) {
-		return
-	}
-	end := h.ackedOffset()
 	if t.cfg.Depth > 0 {
 		end = min(end, t.cfg.Depth)
 	}
-	if end > h.app {
+	if h.has(halfSeen) && end > h.app {
 		t.gap(f, d, end)
 	}
 }

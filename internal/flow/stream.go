@@ -129,7 +129,7 @@ type half struct {
 	strayEnd uint32 // end of the last segment that was out of window
 	strays   uint8  // segments out of window since the peer was last heard
 	urgents  uint8
-	eaten    uint64 // urgent bytes that left the stream
+	eaten    uint64 // bytes that count in app and reach nobody: urgent ones, those past the depth
 	urgent   [4]uint64
 }
 
