@@ -302,3 +302,29 @@ func TestDepthCloses(t *testing.T) {
 		t.Errorf("at the end\n%s", end)
 	}
 }
+
+// TestStreamBounds: a direction holds no more pieces and bytes than it may; what
+// makes room is delivered, holes as gaps.
+func TestStreamBounds(t *testing.T) {
+	const max = 50
+	for name, set := range map[string]func(*flow.Config){
+		"pieces": func(c *flow.Config) { c.MaxSegments = max },
+		"bytes":  func(c *flow.Config) { c.MaxStreamBytes = max },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := flow.DefaultConfig()
+			set(&cfg)
+			y := established(t, cfg)
+			for i := range 10 * max {
+				f, _ := y.Table.Track(data([]byte{'x'}, 2*i+1))
+				if n := f.TCP.Buffered(flow.ToServer); n > max {
+					t.Fatalf("%d pieces of a byte held, want at most %d", n, max)
+				}
+			}
+			y.End()
+			if c := y.Table.Counters(); c.LimitHits != 9 || c.GapBytes != 10*max {
+				t.Errorf("%d times the limit, %d bytes given up, want 9 and %d", c.LimitHits, c.GapBytes, 10*max)
+			}
+		})
+	}
+}

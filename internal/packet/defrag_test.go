@@ -202,6 +202,25 @@ func TestDefragKeepsApart(t *testing.T) {
 	}
 }
 
+// A fragment that the capture cut is not taken for a shorter one.
+func TestDefragTruncated(t *testing.T) {
+	u := udpTo(53, counted(40))
+	first, last := ether(etherIPv4, frag4(1, 0, true, ProtoUDP, u[:24])), ether(etherIPv4, frag4(1, 24, false, ProtoUDP, u[24:]))
+	r := newRig(DefragConfig{})
+	for _, f := range [][]byte{first, last} {
+		r.d.Decode(&r.p, FrameInfo{Data: f[:len(f)-8], WireLen: len(f), Link: LinkEthernet})
+		if !r.p.Has(FlagFragment|FlagTruncated) || r.g.Add(&r.p) {
+			t.Errorf("want a cut fragment that makes nothing whole, flags %#x", r.p.Flags)
+		}
+	}
+	if r.g.Counters.Truncated != 2 || len(r.g.open) != 0 {
+		t.Errorf("want 2 fragments counted and none kept, got %d and %d", r.g.Counters.Truncated, len(r.g.open))
+	}
+	if r.feed(0, first) || !r.feed(0, last) || !bytes.Equal(r.p.Payload, counted(40)) {
+		t.Error("want the datagram of the whole fragments")
+	}
+}
+
 func TestDefragTimeout(t *testing.T) {
 	u := udpTo(53, counted(24))
 	r := newRig(DefragConfig{Timeout: 1000})

@@ -150,9 +150,20 @@ type Source struct {
 	cut    atomic.Uint64
 	bad    atomic.Uint64
 
-	mu       sync.Mutex // guards the two below
-	drops    uint64     // kernel drops so far
-	lastDrop uint32     // the kernel's own counter, which wraps
+	mu    sync.Mutex // guards drops
+	drops dropCount
+}
+
+// dropCount adds up the kernel's count of drops, which wraps at 32 bits.
+type dropCount struct {
+	total uint64
+	last  uint32
+}
+
+// read takes the kernel's count as it is now.
+func (c *dropCount) read(n uint32) {
+	c.total += uint64(n - c.last)
+	c.last = n
 }
 
 var _ capture.Source = (*Source)(nil)
@@ -305,7 +316,7 @@ func (s *Source) ReceiveBuffer() int { return s.rcvbuf }
 func (s *Source) Counters() capture.Counters {
 	s.readDrops()
 	s.mu.Lock()
-	drops := s.drops
+	drops := s.drops.total
 	s.mu.Unlock()
 	return capture.Counters{
 		Frames:      s.frames.Load(),
@@ -323,8 +334,7 @@ func (s *Source) readDrops() {
 	defer s.mu.Unlock()
 	_ = s.raw.Control(func(fd uintptr) { // fails once closed: the total stays
 		if n, ok := socketDrops(int(fd)); ok {
-			s.drops += uint64(n - s.lastDrop)
-			s.lastDrop = n
+			s.drops.read(n)
 		}
 	})
 }

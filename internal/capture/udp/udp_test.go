@@ -274,3 +274,29 @@ func BenchmarkReadBatch(b *testing.B) {
 		n += 64
 	}
 }
+
+// TestDropCount: the kernel counts in 32 bits, we don't.
+func TestDropCount(t *testing.T) {
+	tests := []struct {
+		name  string
+		reads []uint32
+		want  uint64
+	}{
+		{"none", []uint32{0, 0}, 0},
+		{"more", []uint32{3, 10, 10, 12}, 12},
+		{"to the brim", []uint32{1<<32 - 1}, 1<<32 - 1},
+		{"round", []uint32{1<<32 - 1, 0, 5}, 1<<32 + 5},
+		{"round and round", []uint32{1 << 31, 7, 1 << 31, 7}, 2<<32 + 7},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var c dropCount
+			for _, n := range tt.reads {
+				c.read(n)
+			}
+			if c.total != tt.want {
+				t.Errorf("got %d, want %d", c.total, tt.want)
+			}
+		})
+	}
+}
