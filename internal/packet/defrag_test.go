@@ -283,6 +283,25 @@ func TestDefragIPv6Headers(t *testing.T) {
 	}
 }
 
+// An atomic fragment header (RFC 6946) before the real one hides nothing.
+func TestDefragBehindAtomic(t *testing.T) {
+	u := sum6(udpTo(53, counted(24)))
+	two := func(off uint16, b []byte) []byte {
+		return ether(etherIPv6, ip6(nhFragment, cat([]byte{nhFragment, 0, 0, 0}, u32(1),
+			[]byte{ProtoUDP, 0}, u16(off), u32(77), b)))
+	}
+	r := newRig(DefragConfig{})
+	if r.feed(0, two(1, u[:16])) || !slices.Contains(events(&r.p), "ipv6.exthdr_dupl_fh") {
+		t.Errorf("want a fragment with an event, got flags %#x events %v", r.p.Flags, events(&r.p))
+	}
+	if !r.feed(0, two(16, u[16:])) {
+		t.Fatal("want a datagram after the second fragment")
+	}
+	if p := &r.p; p.Proto != ProtoUDP || len(p.IP) != 48 || !bytes.Equal(p.Payload, counted(24)) || p.Flags != FlagReassembled {
+		t.Errorf("got proto %d header %d payload %d flags %#x", p.Proto, len(p.IP), len(p.Payload), p.Flags)
+	}
+}
+
 func TestDefragDoesNotAllocate(t *testing.T) {
 	u := udpTo(53, counted(1400))
 	a := ether(etherIPv4, frag4(1, 0, true, ProtoUDP, u[:800]))

@@ -140,9 +140,9 @@ func (ch *chain) visit(p *Packet, c *cursor, nh uint8, h []byte) {
 		if h[1] != 0 {
 			p.Events.Add(EventIPv6FHNonZeroReservedField)
 		}
-		if once(p, &ch.fragment, EventIPv6ExtHdrDuplFH) {
-			fragmentHeader(p, h, c.wire-len(h))
-		}
+		// One behind an atomic one counts: hosts read the atomic one away.
+		once(p, &ch.fragment, EventIPv6ExtHdrDuplFH)
+		fragmentHeader(p, h, c.wire-len(h))
 	}
 }
 
