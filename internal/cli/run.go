@@ -29,6 +29,10 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 func (a *app) run(ctx context.Context, path string) error {
+	// Caught before anything takes its time: unheard it would end the process.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	cfg, err := loadConfig(path, checkConfig)
 	if err != nil {
 		return err
@@ -45,9 +49,6 @@ func (a *app) run(ctx context.Context, path string) error {
 	if s.health != nil {
 		log.Info("health and metrics", "address", s.health.Addr())
 	}
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	done := make(chan struct{})
 	defer close(done)
 	go func() {
