@@ -38,8 +38,9 @@ type shot struct {
 	data []byte
 }
 
-// TestGolden inspects each testdata/<case>.pcap and wants <case>.eve.json, byte
-// for byte, each line as the schemas have it. With -update both are rewritten.
+// TestGolden makes each case's capture, which must be testdata/<case>.pcap byte
+// for byte, inspects it and wants <case>.eve.json, each line as the schemas have
+// it. With -update both files are rewritten.
 func TestGolden(t *testing.T) {
 	schemas := recordtest.Load(t)
 	var names []string
@@ -47,8 +48,12 @@ func TestGolden(t *testing.T) {
 		names = append(names, c.name)
 		t.Run(c.name, func(t *testing.T) {
 			base := filepath.Join("testdata", c.name)
+			made := pcapOf(t, c.make())
 			if *update {
-				writeFile(t, base+".pcap", pcapOf(t, c.make()))
+				writeFile(t, base+".pcap", made)
+			}
+			if have, err := os.ReadFile(base + ".pcap"); err != nil || !bytes.Equal(have, made) {
+				t.Errorf("%s.pcap is not what is made today (%v); go test -update rewrites it", base, err)
 			}
 			got := c.inspect(t, base)
 			if *update {
