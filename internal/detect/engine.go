@@ -95,6 +95,7 @@ type ctx struct {
 	bufName   string
 	vals      [maxVars]uint64
 	steps     int
+	limit     uint64 // of re.Work, for this evaluation
 	maxEnd    int
 	spans     [maxSpans]Span
 	spanCount int

@@ -56,6 +56,7 @@ func (c *ctx) entropy(o *op) outcome {
 	if len(b) == 0 {
 		return never
 	}
+	c.re.Work += uint64(len(b))
 	h := shannon(b)
 	switch e.cmp {
 	case "!=":

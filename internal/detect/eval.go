@@ -2,6 +2,8 @@ package detect
 
 import (
 	"encoding/binary"
+
+	"github.com/mirrorwall/mirrorwall/internal/match"
 )
 
 // verdict is how a search went.
@@ -17,10 +19,19 @@ const (
 // (detect.inspection-recursion-limit).
 const maxSteps = 3000
 
+// maxWork bounds the work of that, in the units of match.Scratch.Work, beside
+// bufferWork for each byte of the buffer: one search by an expression may cost
+// as much. Without it, 3,000 tries could search the whole buffer each.
+const (
+	maxWork    = 1 << 18
+	bufferWork = 8
+)
+
 // run evaluates the tests of a group on b.
 func (c *ctx) run(ops []op, b []byte, name string) bool {
 	buf, bufName := c.buf, c.bufName
 	c.buf, c.bufName, c.steps = b, name, 0
+	c.limit = c.re.Work + maxWork + bufferWork*uint64(len(b))
 	ok := c.eval(ops, 0) == hit
 	c.buf, c.bufName = buf, bufName
 	return ok
@@ -32,8 +43,7 @@ func (c *ctx) run(ops []op, b []byte, name string) bool {
 func (c *ctx) eval(ops []op, pos int) outcome {
 	for i := range ops {
 		o := &ops[i]
-		if c.steps++; c.steps > maxSteps {
-			c.e.Counters.EvalLimit++
+		if c.spent() {
 			return never
 		}
 		var r outcome
@@ -56,6 +66,16 @@ func (c *ctx) eval(ops []op, pos int) outcome {
 		}
 	}
 	return hit
+}
+
+// spent counts a try, and reports that there have been too many, or that they
+// have cost too much.
+func (c *ctx) spent() bool {
+	if c.steps++; c.steps <= maxSteps && c.re.Work <= c.limit {
+		return false
+	}
+	c.e.Counters.EvalLimit++
+	return true
 }
 
 // amount resolves a number or variable.
@@ -109,10 +129,13 @@ func (c *ctx) find(o *op, low, high int) int {
 		}
 		return -1
 	}
-	if i := o.lit.Index(c.buf[low:high]); i >= 0 {
-		return low + i
+	i := o.lit.Index(c.buf[low:high])
+	if i < 0 {
+		c.re.Work += match.LiteralWork(high - low)
+		return -1
 	}
-	return -1
+	c.re.Work += match.LiteralWork(i)
+	return low + i
 }
 
 // content tests a content whose first occurrence decides.
@@ -135,11 +158,8 @@ func (c *ctx) content(o *op, pos int) (int, outcome) {
 
 // failed tells whether another place of the tests before can help.
 func (c *ctx) failed(o *op) outcome {
-	if o.flags&flagAnyRelative == 0 {
+	if o.final {
 		return never
-	}
-	if !o.has(flagNeg) && o.flags&(flagWithin|flagRelative) == 0 && o.distance.ref == 0 {
-		return never // further on there is less to search
 	}
 	return miss
 }
@@ -164,8 +184,7 @@ func (c *ctx) retryContent(o *op, rest []op, pos int) outcome {
 		}
 		c.spanCount, c.maxEnd = spans, end
 		low = at + 1
-		if c.steps++; c.steps > maxSteps {
-			c.e.Counters.EvalLimit++
+		if c.spent() {
 			return never
 		}
 	}
@@ -199,11 +218,13 @@ func (c *ctx) retryPCRE(o *op, rest []op, pos int) outcome {
 	}
 	b := c.buf[from:]
 	spans, maxEnd := c.spanCount, c.maxEnd
+	found := false
 	for at := 0; at <= len(b); {
 		start, end, ok := o.re.Find(b, at, &c.re)
 		if !ok {
 			break
 		}
+		found = true
 		if o.x != nil {
 			c.catch(o, b, start)
 		}
@@ -213,10 +234,12 @@ func (c *ctx) retryPCRE(o *op, rest []op, pos int) outcome {
 		}
 		c.spanCount, c.maxEnd = spans, maxEnd
 		at = start + 1
-		if c.steps++; c.steps > maxSteps {
-			c.e.Counters.EvalLimit++
+		if c.spent() {
 			return never
 		}
+	}
+	if found && o.flags&flagAnyRelative != 0 {
+		return miss
 	}
 	return c.failed(o)
 }
@@ -481,6 +504,7 @@ func (c *ctx) base64Decode(o *op, pos int) outcome {
 		src = src[:min(len(src), int(x.n))]
 	}
 	src = src[:min(len(src), maxBase64)]
+	c.re.Work += uint64(len(src))
 	c.b64, _ = appendBase64(c.b64[:0], src, base64RFC4648)
 	if len(c.b64) == 0 {
 		return miss
@@ -488,8 +512,8 @@ func (c *ctx) base64Decode(o *op, pos int) outcome {
 	if c.sig == nil || c.sig.base64 == nil {
 		return hit
 	}
-	steps := c.steps
+	steps, limit := c.steps, c.limit
 	ok := c.run(c.sig.base64, c.b64, "base64_data")
-	c.steps += steps
+	c.steps, c.limit = c.steps+steps, limit
 	return relative(ok)
 }

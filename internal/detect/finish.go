@@ -49,7 +49,7 @@ func (b *builder) finishGroups() error {
 					return err
 				}
 			}
-			o.retry = retries(g.ops, i)
+			o.retry, o.final = retries(g.ops, i), final(g.ops, i)
 		}
 		t := bufTest{buf: g.buf, ops: g.ops, onAbsent: matchesAbsent(g.ops), only: g.only, absolute: countsFromStart(g.ops)}
 		switch g.buf.kind {
@@ -116,6 +116,62 @@ func retries(ops []op, i int) bool {
 		if ops[j].moves() {
 			return false
 		}
+	}
+	return false
+}
+
+// final reports whether ops[i] fails for good: it looks at the same bytes
+// wherever the tests before it have matched, or at fewer the further on.
+func final(ops []op, i int) bool {
+	o := &ops[i]
+	switch {
+	case o.variable():
+		return false
+	case o.flags&flagAnyRelative == 0:
+		return true
+	case o.has(flagNeg | flagWithin):
+		return false
+	}
+	switch o.kind {
+	case opContent:
+	case opPCRE:
+		if o.re.LooksBack() {
+			return false
+		}
+	default:
+		return false
+	}
+	for j := i - 1; j >= 0; j-- {
+		if p := &ops[j]; p.moves() {
+			if !p.forward() {
+				return false
+			}
+			if p.flags&flagAnyRelative == 0 {
+				break
+			}
+		}
+	}
+	return true
+}
+
+// variable reports a test that a variable has a part in.
+func (o *op) variable() bool {
+	for _, a := range [...]amount{o.offset, o.depth, o.distance, o.within} {
+		if a.ref != 0 {
+			return true
+		}
+	}
+	return o.x != nil && (o.x.at.ref != 0 || o.x.bytes.offset.ref != 0 || o.x.bytes.n.ref != 0)
+}
+
+// forward reports a test that ends the further on the further on it starts. An
+// expression may match more at a place before, and a jump goes anywhere.
+func (o *op) forward() bool {
+	switch o.kind {
+	case opContent:
+		return !o.variable()
+	case opByteExtract, opByteMath:
+		return !o.variable() && o.x.bytes.base == 0 // digits are as many as there are
 	}
 	return false
 }

@@ -53,7 +53,9 @@ type op struct {
 	flags opFlags
 	// retry: what follows is relative to this match, so later occurrences have
 	// to be tried.
-	retry            bool
+	retry bool
+	// final: when it fails, no other place of the tests before can help.
+	final            bool
 	offset, depth    amount
 	distance, within amount
 	lit              *match.Literal

@@ -18,7 +18,7 @@ const (
 )
 
 // Scratch is one worker's memory for Find. The zero value is ready. Its field
-// Limited counts searches given up for their cost.
+// Limited counts searches given up for their cost, Work what all have cost.
 type Scratch = pcre.Scratch
 
 // Regexp is a regular expression over bytes: "." and "[^a]" match one byte,
@@ -39,7 +39,9 @@ func CompileRegexp(expr string, flags RegexpFlags) (*Regexp, error) {
 		return nil, err
 	}
 	r := &Regexp{re: re}
-	if text, nocase := re.Required(); len(text) >= minRequired {
+	// Where a match can start at one place only, trying is cheaper than looking
+	// for a literal in all that follows.
+	if text, nocase := re.Required(); len(text) >= minRequired && !re.OneStart() {
 		r.must = NewLiteral(text, nocase)
 	}
 	return r, nil
@@ -49,7 +51,7 @@ func CompileRegexp(expr string, flags RegexpFlags) (*Regexp, error) {
 // look-behind see all of b, but an Anchored expression must match at from.
 // start and end are offsets in b.
 func (r *Regexp) Find(b []byte, from int, sc *Scratch) (start, end int, ok bool) {
-	if !r.possible(b, from) {
+	if !r.possible(b, from, sc) {
 		return 0, 0, false
 	}
 	return r.re.Find(b, from, sc)
@@ -59,19 +61,37 @@ func (r *Regexp) Find(b []byte, from int, sc *Scratch) (start, end int, ok bool)
 // in pairs, -1 for a group that took no part; nil if there is no match. The
 // slice is sc's and lives until its next use.
 func (r *Regexp) FindSubmatch(b []byte, from int, sc *Scratch) []int {
-	if !r.possible(b, from) {
+	if !r.possible(b, from, sc) {
 		return nil
 	}
 	return r.re.FindSubmatch(b, from, sc)
 }
 
 // possible reports whether b holds the literal that every match contains.
-func (r *Regexp) possible(b []byte, from int) bool {
+func (r *Regexp) possible(b []byte, from int, sc *Scratch) bool {
 	if from < 0 || from > len(b) {
 		return false
 	}
-	return r.must == nil || r.must.Index(b[from:]) >= 0
+	if r.must == nil {
+		return true
+	}
+	at := r.must.Index(b[from:])
+	if at < 0 {
+		sc.Work += LiteralWork(len(b) - from)
+		return false
+	}
+	sc.Work += LiteralWork(at)
+	return true
 }
+
+// LiteralWork is what looking for a literal in n bytes costs, in the units of
+// Scratch.Work.
+func LiteralWork(n int) uint64 { return uint64(n) >> 2 }
+
+// LooksBack reports whether a match may depend on what stands before it, or on
+// where the buffer or the search begins. Where an expression that does not has
+// no match, the end of the buffer has none either.
+func (r *Regexp) LooksBack() bool { return r.re.LooksBack() }
 
 // NumGroups returns the number of capture groups.
 func (r *Regexp) NumGroups() int { return r.re.NumGroups() }

@@ -26,12 +26,16 @@ type Scratch struct {
 	// Limited counts searches that were given up for their cost, so that a
 	// match may have been missed.
 	Limited uint64
+	// Work is what all searches have cost: a unit is an instruction run, or
+	// four bytes passed over in search of a place to start.
+	Work uint64
 
 	prog   *program
 	b      []byte
 	from   int
 	groups bool // captures are wanted
 	steps  int
+	budget int  // what steps started from
 	over   bool // the stack bound was hit
 	memo   bool
 	seen   []uint64 // choice id * (len(b)+1) + position
@@ -71,11 +75,15 @@ func (sc *Scratch) begin(p *program, b []byte, from int, groups bool) {
 	if p.pure {
 		sc.steps = baseSteps + 8*len(b)
 	}
+	sc.budget = sc.steps
 	if cap(sc.slots) < p.slots {
 		sc.slots = make([]int32, p.slots)
 	}
 	sc.slots = sc.slots[:p.slots]
 }
+
+// charge counts the steps taken as work.
+func (sc *Scratch) charge() { sc.Work += uint64(sc.budget - max(sc.steps, 0)) }
 
 // try matches at start. It starts over with a memo when that pays.
 func (sc *Scratch) try(start int) outcome {
@@ -96,8 +104,10 @@ func (sc *Scratch) try(start int) outcome {
 
 // remember turns the memo on.
 func (sc *Scratch) remember() {
+	sc.charge()
 	sc.memo, sc.over = true, false
 	sc.steps = memoSteps + 64*len(sc.b)
+	sc.budget = sc.steps
 	bits := sc.prog.choices * (len(sc.b) + 1)
 	if need := bits/64 + 1; cap(sc.seen) < need {
 		sc.seen = make([]uint64, need)

@@ -76,6 +76,30 @@ func (r *Regexp) NumGroups() int { return r.prog.groups }
 // Group returns the number of the group called name, or 0.
 func (r *Regexp) Group(name string) int { return r.names[name] }
 
+// OneStart reports whether a match can start at one place of a search only.
+func (r *Regexp) OneStart() bool { return r.anchored || r.atStart }
+
+// LooksBack reports whether a match may depend on what stands before it, or on
+// where the buffer or the search begins. Where an expression that does not has
+// no match, the end of the buffer has none either.
+func (r *Regexp) LooksBack() bool {
+	if r.OneStart() {
+		return true
+	}
+	for i := range r.prog.code {
+		switch in := &r.prog.code[i]; in.code {
+		case cBack:
+			return true
+		case cAssert:
+			switch assertion(in.b) {
+			case atStart, atLineStart, atFrom, atWord, notAtWord:
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Required returns the longest string that every match contains, and whether
 // its ASCII case is ignored; the string is lower case then. It may be empty.
 func (r *Regexp) Required() (text []byte, nocase bool) {
@@ -117,6 +141,7 @@ func (r *Regexp) search(b []byte, from int, sc *Scratch, groups bool) bool {
 	}
 	sc.begin(r.prog, b, from, groups)
 	ok := r.walk(b, from, sc)
+	sc.charge()
 	sc.b = nil // borrowed
 	return ok
 }
@@ -125,9 +150,12 @@ func (r *Regexp) search(b []byte, from int, sc *Scratch, groups bool) bool {
 func (r *Regexp) walk(b []byte, from int, sc *Scratch) bool {
 	for start := from; ; start++ {
 		if !r.anchored && !r.atStart {
+			at := start
 			if start = r.candidate(b, start); start < 0 {
+				sc.Work += uint64(len(b)-at) >> 2
 				return false
 			}
+			sc.Work += uint64(start-at) >> 2
 		}
 		switch sc.try(start) {
 		case matched:
