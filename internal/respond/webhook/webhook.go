@@ -161,10 +161,19 @@ func client(cfg Config) (*http.Client, error) {
 			return nil, fmt.Errorf("want PEM certificates in %s", cfg.CAFile)
 		}
 	}
-	return &http.Client{
-		Transport:     t,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, nil
+	return &http.Client{Transport: direct{t}}, nil
+}
+
+// direct follows no redirect, and does not read where it leads: an error about
+// that would quote a receiver that repeats the URL.
+type direct struct{ *http.Transport }
+
+func (d direct) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := d.Transport.RoundTrip(req)
+	if err == nil {
+		resp.Header.Del("Location")
+	}
+	return resp, err
 }
 
 // maxAnswer is how much of an answer is read, so that the connection can be
@@ -176,7 +185,7 @@ func (h *Hook) Deliver(ctx context.Context, d *respond.Delivery) error {
 	body := h.body.Append(nil, d.Entry)
 	req, err := http.NewRequestWithContext(ctx, h.cfg.Method, h.cfg.URL, bytes.NewReader(body))
 	if err != nil {
-		return respond.Permanent(err)
+		return respond.Permanent(withoutURL(err))
 	}
 	for k, v := range h.cfg.Headers {
 		req.Header.Set(k, v)

@@ -19,6 +19,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/mirrorwall/mirrorwall/internal/bus"
+	"github.com/mirrorwall/mirrorwall/internal/record"
 	"github.com/mirrorwall/mirrorwall/internal/record/filter"
 	"github.com/mirrorwall/mirrorwall/internal/respond"
 )
@@ -265,4 +266,63 @@ func TestConfigErrors(t *testing.T) {
 			t.Errorf("%+v: got %v, want %q", tt.cfg, err, tt.want)
 		}
 	}
+}
+
+// TestErrorsKeepTheURL: a URL may hold a token, in any of its parts, and errors
+// go to the log and the dead letters.
+func TestErrorsKeepTheURL(t *testing.T) {
+	answer := func(h http.HandlerFunc) string {
+		srv := httptest.NewServer(h)
+		t.Cleanup(srv.Close)
+		return strings.TrimPrefix(srv.URL, "http://")
+	}
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for name, tt := range map[string]struct {
+		scheme, host, want string
+		timeout            time.Duration
+	}{
+		"refused connection": {"http", strings.TrimPrefix(gone.URL, "http://"), "connection refused", time.Minute},
+		"refused delivery": {"http", answer(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+		}), "receiver answered 403", time.Minute},
+		"broken off":   {"http", answer(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), "EOF", time.Minute},
+		"no TLS there": {"https", answer(func(http.ResponseWriter, *http.Request) {}), "HTTP response to HTTPS client", time.Minute},
+		"too late":     {"http", "192.0.2.1", "deadline exceeded", -1},
+		"redirect": {"http", answer(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", "http://other"+r.URL.RequestURI())
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		}), "receiver answered 307", time.Minute},
+		"redirect to nonsense": {"http", answer(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", "http://[::bad"+r.URL.RequestURI())
+			w.WriteHeader(http.StatusFound)
+		}), "receiver answered 302", time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, err := New(Config{URL: tt.scheme + "://tok-user:tok-pass@" + tt.host + "/tok-path?key=tok-query"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), tt.timeout)
+			defer cancel()
+			err = h.Deliver(ctx, &respond.Delivery{ID: "msg_1", Entry: entry(t)})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "tok-") {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+	for _, u := range []string{"ftp://tok-user:tok-pass@x/tok-path", "http://x:tok-port/", "http:///tok-path?tok-query", "tok-%zz"} {
+		if _, err := New(Config{URL: u}); err == nil || strings.Contains(err.Error(), "tok-") {
+			t.Errorf("%s: got %v", u, err)
+		}
+	}
+}
+
+func entry(t *testing.T) *record.Entry {
+	t.Helper()
+	e, err := record.ParseEVE(alertLine(1, "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
