@@ -279,7 +279,7 @@ func lossFindings(losses []health.Cause, flows uint64) []finding {
 // only where they are more than a tenth of the flows.
 func usual(cause string) bool {
 	switch cause {
-	case "stream_gap", "stream_depth", "parser_stop", "parser_hoard", "upgrade_limit":
+	case "stream_gap", "stream_depth", "parser_stop", "parser_hoard", "upgrade_limit", "fragment_timeout":
 		return true
 	}
 	return false

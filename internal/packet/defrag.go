@@ -81,6 +81,7 @@ type DefragCounters struct {
 	Truncated                  uint64 // fragments not whole in the capture, not kept
 	Evicted                    uint64 // datagrams given up for a newer one: a bound was hit
 	MaxPieces                  uint64 // fragments of a datagram of too many
+	NoRoom                     uint64 // fragments refused: their own datagram was the next to give way
 	HeadTooLong                uint64 // first fragments with too long headers
 }
 
@@ -168,7 +169,7 @@ func (g *Defrag) add(p *Packet) bool {
 	if p.Flags&FlagFragment == 0 || g.nlent == len(g.lent) {
 		return false
 	}
-	g.expire(p.Time)
+	g.Expire(p.Time)
 	if p.IPVersion == 4 {
 		g.Counters.Fragments4++
 	} else {
@@ -265,10 +266,9 @@ func (g *Defrag) fits(p *Packet, t *datagram, end int) bool {
 		return false
 	}
 	for g.pieces >= g.cfg.MaxFragments {
-		if g.oldest == t {
+		if !g.evictFor(t) {
 			return false
 		}
-		g.evict()
 	}
 	for need := headroom + end; len(t.buf) < need; {
 		if b := g.mem.get(need); b != nil {
@@ -277,11 +277,20 @@ func (g *Defrag) fits(p *Packet, t *datagram, end int) bool {
 			t.buf = b
 			break
 		}
-		if g.oldest == t {
+		if !g.evictFor(t) {
 			return false
 		}
-		g.evict()
 	}
+	return true
+}
+
+// evictFor makes room for a fragment of t, unless t itself is the oldest.
+func (g *Defrag) evictFor(t *datagram) bool {
+	if g.oldest == t {
+		g.Counters.NoRoom++
+		return false
+	}
+	g.evict()
 	return true
 }
 
@@ -406,17 +415,30 @@ func (g *Defrag) complete(t *datagram) bool {
 	return true
 }
 
-// expire gives up the datagrams that waited too long.
-func (g *Defrag) expire(now int64) {
+// Expire gives up the datagrams that have waited too long at packet time now,
+// nanoseconds.
+func (g *Defrag) Expire(now int64) {
 	for t := g.oldest; t != nil && now-t.first > g.cfg.Timeout; t = g.oldest {
-		if t.key.version == 4 {
-			g.Counters.Timeouts4++
-		} else {
-			g.Counters.Timeouts6++
-		}
-		g.unlink(t)
-		g.release(t)
+		g.giveUp(t)
 	}
+}
+
+// Flush gives up all datagrams: the capture is over. They count as timed out.
+func (g *Defrag) Flush() {
+	for g.oldest != nil {
+		g.giveUp(g.oldest)
+	}
+}
+
+// giveUp takes t, whose rest has not come, for lost.
+func (g *Defrag) giveUp(t *datagram) {
+	if t.key.version == 4 {
+		g.Counters.Timeouts4++
+	} else {
+		g.Counters.Timeouts6++
+	}
+	g.unlink(t)
+	g.release(t)
 }
 
 // evict gives up the oldest datagram for a newer one.

@@ -93,6 +93,7 @@ func (w *Worker) detection() detect.Counters {
 // cause: what the health page, the metrics and a summary show.
 func (w *Worker) Losses() []Loss {
 	fl, eng := w.table.Counters(), w.detection()
+	d, g := &w.dec.Counters, &w.defrag.Counters
 	return []Loss{
 		{"flow_evicted", "flows ended early: flow table full", fl.Evicted},
 		{"stream_bound", "TCP streams read past a hole because their buffer was full", fl.LimitHits},
@@ -108,6 +109,11 @@ func (w *Worker) Losses() []Loss {
 		{"stream_unscanned", "stream bytes that waited too long for the rules", eng.StreamDropped},
 		{"alert_overflow", "alerts beyond the limit of one packet", eng.AlertOverflow},
 		{"anomaly_overflow", "anomaly records beyond the limit of one second", w.C.AnomalyOverflow},
+		{"fragment_bound", "IP fragments or their datagrams given up: a bound was hit", g.Evicted + g.MaxPieces + g.HeadTooLong + g.NoRoom},
+		{"fragment_cut", "IP fragments left out: not whole in the capture", g.Truncated},
+		{"fragment_too_large", "IP fragments left out: they end beyond 65,535 bytes", g.TooLarge},
+		{"fragment_timeout", "fragmented IP datagrams that never became whole", g.Timeouts4 + g.Timeouts6},
+		{"too_deep", "packets followed no further: too many tunnels or headers", d.TunnelTooDeep + d.Events[packet.EventTooManyLayers]},
 		{"no_frame", "datagrams without a frame in their envelope", w.C.Opaque},
 		{"source_ignored", "frames from outside the allowed sources", w.C.Ignored},
 	}

@@ -259,12 +259,14 @@ func (w *Worker) look(p *packet.Packet, f *flow.Flow, d flow.Dir, c *conn) {
 	w.transactions(p, f, d, c)
 }
 
-// expire looks for idle flows once a second of packet time, as long as some are
-// left over, and at once when the clock was set back.
+// expire looks for idle flows and datagrams without their rest once a second of
+// packet time, as long as some flows are left over, and at once when the clock
+// was set back.
 func (w *Worker) expire(now int64) {
 	const back = int64(60e9)
 	if w.expireMore || now >= w.nextExpire || now < w.nextExpire-back {
 		w.expireMore = w.table.Expire(now)
+		w.defrag.Expire(now)
 		w.nextExpire = now + expireEvery
 	}
 }
@@ -288,6 +290,7 @@ func (w *Worker) Idle(now int64) {
 // Finish ends every flow and flushes the output: the capture is over.
 func (w *Worker) Finish() error {
 	w.table.Flush(flow.ReasonShutdown)
+	w.defrag.Flush()
 	return w.Flush()
 }
 
