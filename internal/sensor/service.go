@@ -100,38 +100,68 @@ func (s *Service) Addresses() []netip.AddrPort {
 // its flows, its rules and its snapshot.
 const tick = 500 * time.Millisecond
 
-// Run receives until ctx ends, then ends every flow and writes what is left.
+// Run receives until ctx ends, or until a worker has lost its socket: a sensor
+// that is blind to a part of the traffic must not look well. Then it inspects
+// what is still in the sockets' queues, ends every flow and writes what is left.
 func (s *Service) Run(ctx context.Context) error {
-	var wg sync.WaitGroup
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	var workers, stats sync.WaitGroup
 	errs := make([]error, len(s.loops))
 	for i, l := range s.loops {
-		wg.Go(func() {
+		workers.Go(func() {
 			errs[i] = l.run(ctx, s)
 			if errs[i] != nil {
 				s.cfg.Log.Error("worker stopped", "address", l.addr, "err", errs[i])
 			}
+			end()
 		})
 	}
 	if s.cfg.StatsEvery > 0 {
-		wg.Go(func() { s.writeStats(ctx) })
+		stats.Go(func() { s.writeStats(ctx) })
 	}
-	wg.Wait()
+	workers.Wait()
+	end()
+	stats.Wait()
 	return errors.Join(errs...)
 }
 
 func (l *loop) run(ctx context.Context, s *Service) error {
 	batch := capture.Batch{}
-	for ctx.Err() == nil {
-		if err := l.slice(ctx, s, &batch); err != nil {
-			return err
-		}
+	var err error
+	for ctx.Err() == nil && err == nil {
+		err = l.slice(ctx, s, &batch)
 		l.w.Idle(time.Now().UnixNano())
 		l.publish()
 	}
 	s.drain.Store(true)
-	err := l.w.Finish()
+	if err == nil {
+		err = l.empty(&batch)
+	}
+	err = errors.Join(err, l.w.Finish())
 	l.publish()
 	return err
+}
+
+// leastQueued is less than the kernel counts against the receive buffer for the
+// smallest datagram, bytes.
+const leastQueued = 512
+
+// empty inspects what waits in the socket's queue when the sensor ends. What
+// comes later is the kernel's to drop and to count; should it go on queueing, no
+// more is read than the queue can have held.
+func (l *loop) empty(batch *capture.Batch) error {
+	_ = l.src.Refuse() // or else the bound holds
+	for left := l.src.ReceiveBuffer() / leastQueued; left > 0; left -= max(batch.N, 1) {
+		more, err := l.src.ReadQueued(batch)
+		if err != nil || !more {
+			return err
+		}
+		for i := range batch.Frames[:batch.N] {
+			l.w.Frame(&batch.Frames[i])
+		}
+	}
+	return nil
 }
 
 // slice receives for one tick.

@@ -107,6 +107,24 @@ func (r *receiver) receive(raw syscall.RawConn, b *capture.Batch) error {
 	if err := raw.Read(r.try); err != nil {
 		return err
 	}
+	return r.take(b)
+}
+
+// queued lends datagrams that are there, without waiting; more tells that there
+// may be others.
+func (r *receiver) queued(raw syscall.RawConn, b *capture.Batch) (more bool, err error) {
+	if invariant.Enabled {
+		r.scribble()
+	}
+	r.want = min(len(b.Frames), len(r.msgs))
+	if err := raw.Control(func(fd uintptr) { more = r.try(fd) }); err != nil || !more {
+		return false, err
+	}
+	return true, r.take(b)
+}
+
+// take lends what recv got.
+func (r *receiver) take(b *capture.Batch) error {
 	switch r.errno {
 	case 0:
 	case unix.ECONNREFUSED: // an ICMP error that someone sent us

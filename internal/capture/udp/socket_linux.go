@@ -57,6 +57,14 @@ func wantDestination(fd int) error {
 	return os.NewSyscallError("IP_PKTINFO", err)
 }
 
+// refuse attaches a filter that lets nothing through; what a filter refuses
+// counts as dropped by the socket.
+func refuse(fd int) error {
+	none := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	f := unix.SockFprog{Len: 1, Filter: &none}
+	return os.NewSyscallError("SO_ATTACH_FILTER", unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &f))
+}
+
 // steer makes the kernel choose the socket of the group by inner flow.
 func (s *Source) steer(n int) error {
 	raw, err := bpf.Assemble(steering(s.outer.Encap, n))

@@ -299,6 +299,30 @@ func (s *Source) ReadBatch(ctx context.Context, b *capture.Batch) error {
 	return nil
 }
 
+// Refuse has the kernel drop what arrives from now on, and count it with its
+// drops. What is queued stays to be read.
+func (s *Source) Refuse() error {
+	var err error
+	if e := s.raw.Control(func(fd uintptr) { err = refuse(int(fd)) }); e != nil {
+		return s.errClosed()
+	}
+	return err
+}
+
+// ReadQueued fills b with datagrams that are there, at most BatchFrames of
+// Options, and waits for none; more is false once the queue is empty. Malformed
+// datagrams are read over, so b may have none though there are more.
+func (s *Source) ReadQueued(b *capture.Batch) (more bool, err error) {
+	b.N = 0
+	if len(b.Frames) == 0 {
+		b.Frames = make([]capture.Frame, s.rx.size())
+	}
+	if more, err = s.rx.queued(s.raw, b); err != nil {
+		err = fmt.Errorf("receive %s/udp: %w", s.addr, err)
+	}
+	return more, err
+}
+
 func (s *Source) errClosed() error {
 	return fmt.Errorf("receive %s/udp: %w", s.addr, os.ErrClosed)
 }

@@ -26,4 +26,8 @@ func (*receiver) size() int { return 1 }
 
 func (*receiver) receive(syscall.RawConn, *capture.Batch) error { return errLinux }
 
+func (*receiver) queued(syscall.RawConn, *capture.Batch) (bool, error) { return false, errLinux }
+
+func refuse(int) error { return errLinux }
+
 func socketDrops(int) (uint32, bool) { return 0, false }

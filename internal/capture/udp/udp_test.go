@@ -300,3 +300,41 @@ func TestDropCount(t *testing.T) {
 		})
 	}
 }
+
+// TestEnd: what is queued is read without waiting, what comes later is counted
+// as dropped.
+func TestEnd(t *testing.T) {
+	s := listen(t, Options{Addr: "127.0.0.1:0", BatchFrames: 2})
+	c := dial(t, s, "127.0.0.1")
+	for _, text := range []string{"datagram 1", "short", "datagram 2", "datagram 3"} {
+		send(t, c, []byte(text))
+	}
+	if err := s.Refuse(); err != nil {
+		t.Fatal(err)
+	}
+	send(t, c, []byte("too late 1"))
+	send(t, c, []byte("too late 2"))
+	var b capture.Batch
+	var got []string
+	for more := true; more; {
+		var err error
+		if more, err = s.ReadQueued(&b); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range b.Frames[:b.N] {
+			got = append(got, string(f.Data))
+		}
+	}
+	if strings.Join(got, ",") != "datagram 1,datagram 2,datagram 3" {
+		t.Errorf("got %q", got)
+	}
+	if n := s.Counters(); n.Frames != 3 || n.Malformed != 1 || n.KernelDrops != 2 {
+		t.Errorf("got %+v", n)
+	}
+	if s.Close(); s.Refuse() == nil {
+		t.Error("a closed socket can refuse")
+	}
+	if _, err := s.ReadQueued(&b); !errors.Is(err, os.ErrClosed) && !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed: got %v", err)
+	}
+}
