@@ -42,6 +42,7 @@ func TestLossFindings(t *testing.T) {
 		{"parser_stop", 11, 100, "LOOK  lost: 11", false},
 		{"stream_gap", 1, 9, "LOOK  lost: 1", false},
 		{"stream_depth", 1, 10, "note  lost: 1, of 10 flows", true},
+		{"fragment_timeout", 1, 10, "note  lost: 1, of 10 flows", true},
 		{"flow_evicted", 1, 1000, "LOOK  lost: 1", false},
 		{"kernel_drop", 5, 10, "", true}, // told of its listener
 	} {
