@@ -184,3 +184,27 @@ func BenchmarkHandshake(b *testing.B) {
 		p.Data(proto.ToClient, reply)
 	}
 }
+
+// FuzzFrames reads what a sealed packet may hold: FuzzParser's changed bytes
+// never come out of the seal.
+func FuzzFrames(f *testing.F) {
+	f.Add([]byte{framePing, frameAck, 1, 0, 1, 1, 1, 1, frameCrypto, 4, 3, 'a', 'b', 'c', frameCrypto, 0, 4, 1, 0, 0, 3}, true)
+	f.Add([]byte{frameAckECN, 0, 0, 0, 0, 1, 2, 3, frameCrypto, 0x40, 0x80, 1, 'x', frameClose}, false)
+	f.Add([]byte{frameCrypto, 0x80, 0, 0x3f, 0xff, 1, 'x'}, true)
+	f.Fuzz(func(t *testing.T, b []byte, client bool) {
+		var s stream
+		for range 2 { // a repeated packet changes nothing
+			s.frames(b)
+		}
+		if len(s.buf) > maxCrypto || s.n > len(s.buf) || len(s.have)*64 < len(s.buf) {
+			t.Fatalf("%d bytes, %d in order, %d words", len(s.buf), s.n, len(s.have))
+		}
+		x := &tx{dir: proto.ToClient}
+		if client {
+			x.dir = proto.ToServer
+		}
+		if typ, body, whole := s.message(); whole {
+			x.hello(typ, body)
+		}
+	})
+}
