@@ -127,13 +127,20 @@ func (e *Engine) Swap(rs *Ruleset) {
 	e.gen++
 }
 
+// Inspects reports whether Inspect looks at f: there are rules, and neither one
+// of them nor the stream policy ended it. Transactions of other flows need not
+// wait for it.
+func (e *Engine) Inspects(f *flow.Flow) bool {
+	return len(e.rs.sigs) > 0 && (f == nil || f.Flags&flow.FlagNoInspect == 0 && f.State != flow.StateBypassed)
+}
+
 // Inspect runs the rules on a packet and on what its tracking brought to light:
 // stream chunks and transactions of the flow. f and s may be nil. The result
 // is used again by the next call.
 func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session) []Match {
 	e.found, e.out, e.spans = e.found[:0], e.out[:0], e.spans[:0]
 	e.pktVars, e.context = e.pktVars[:0], e.context[:0]
-	if len(e.rs.sigs) == 0 || f != nil && (f.Flags&flow.FlagNoInspect != 0 || f.State == flow.StateBypassed) {
+	if !e.Inspects(f) {
 		return nil
 	}
 	c := &e.ctx

@@ -128,6 +128,9 @@ type Progress struct {
 	// again. If they never come it is not: Close finds what was offered.
 	Need int
 	Stop bool // the parser gives up on this direction: no more calls for it
+	// Full: it holds as many transactions as it may. What it left is offered
+	// again when some were freed; a datagram is lost.
+	Full bool
 	// Encrypted: payload from here on is ciphertext in both directions.
 	Encrypted bool
 	// Upgrade names the protocol that follows in both directions of a stream

@@ -24,7 +24,7 @@ type Counters struct {
 	Found       []uint64 // flows by registry index
 	Failed      uint64   // flows whose first bytes no probe knew
 	Panics      uint64   // parser bugs caught; the flow lost its parser
-	RestFull    uint64   // directions cut off because too many bytes waited
+	RestFull    uint64   // times that bytes were given up because too many waited
 	UpgradeFull uint64   // flows given up because they changed protocol too often
 	ParserStops uint64   // directions a parser gave up on
 	Gaps        uint64   // gaps handed to parsers
@@ -72,6 +72,9 @@ func (pl *Pool) Get(udp bool, serverPort, clientPort uint16) *Session {
 func (pl *Pool) Put(s *Session) {
 	s.dropParser()
 	for d := range s.rest {
+		if s.full[d] > 0 && len(s.rest[d]) > 0 {
+			pl.Counters.RestFull++
+		}
 		s.empty(Dir(d))
 	}
 	if len(pl.free) < maxSpare {
@@ -123,6 +126,7 @@ type Session struct {
 	need      [2]int
 	lost      [2]int // bytes missing behind rest that no parser was told of
 	stopped   [2]bool
+	full      [2]int // live transactions that the parser has too many of; 0: takes more
 	closed    [2]bool
 	told      [2]bool // the parser knows that the direction is closed
 	datagrams [2]uint8
@@ -164,12 +168,15 @@ func (s *Session) Data(d Dir, b []byte) {
 	}
 	s.Seen[d] = true
 	switch {
+	case s.full[d] > 0 && s.lost[d] > 0:
+		s.lost[d] += len(b)
+		s.pool.Counters.RestFull++
 	case s.lost[d] > 0 && (s.Parser == nil || s.upgrade != ""):
 		s.lost[d] += len(b)
 		if s.upgrade == "" {
 			s.probeLate(d, b)
 		}
-	case s.upgrade != "":
+	case s.upgrade != "" || s.full[d] > 0 && !s.udp:
 		s.rest[d] = append(s.rest[d], b...)
 		s.bound(d)
 	case s.Parser != nil:
@@ -219,7 +226,7 @@ func (s *Session) Gap(d Dir, n int) {
 		s.fail(d)
 		s.lost[d] += n
 		return
-	case s.upgrade != "":
+	case s.upgrade != "" || s.full[d] > 0:
 		s.lost[d] += n
 		return
 	}
@@ -247,7 +254,7 @@ func (s *Session) Close(d Dir) {
 
 // finish tells the parser, once, that a direction has ended.
 func (s *Session) finish(d Dir) {
-	if s.Parser == nil || s.told[d] {
+	if s.Parser == nil || s.told[d] || s.full[d] > 0 {
 		return
 	}
 	s.told[d] = true
@@ -262,14 +269,18 @@ func (s *Session) Due() bool {
 	return s != nil && s.upgrade != "" && (s.lost != [2]int{} || len(s.rest[0])+len(s.rest[1]) > 0)
 }
 
-// Settle finishes a protocol change that a parser asked for, once the old
-// transactions have been inspected and logged and the next one's first bytes
-// are there. It reports whether there is
-// something new to inspect; the sensor calls it until it returns false, which
-// maxUpgrades sees to.
+// Settle goes on with what had to wait until the transactions so far were
+// inspected, logged and freed: what a parser left that was full, and a protocol
+// change that one asked for, once the next one's first bytes are there. It
+// reports whether there is something new to inspect; the sensor calls it until
+// it returns false, which the bytes that wait and maxUpgrades see to.
 func (s *Session) Settle() bool {
-	if !s.Due() {
+	switch {
+	case s == nil || s.upgrade != "" && !s.Due():
 		return false
+	case s.upgrade == "":
+		news := s.refill(ToServer)
+		return s.refill(ToClient) || news
 	}
 	name := s.upgrade
 	s.upgrade, s.Proto = "", nil
@@ -277,7 +288,7 @@ func (s *Session) Settle() bool {
 	s.dropParser()
 	s.Index = -1
 	s.By, s.Failed, s.rejected, s.stopped = [2]*Descriptor{}, [2]bool{}, [2]uint64{}, [2]bool{}
-	s.early = false
+	s.early, s.full = false, [2]int{}
 	if i, ok := s.pool.Registry.ByName(name); ok {
 		s.begin(i)
 		s.replay()
@@ -294,6 +305,30 @@ func (s *Session) Settle() bool {
 		}
 	}
 	return s.Dirty
+}
+
+// refill offers the parser again what it left of d when it was full, once
+// transactions were freed. It reports whether that changed anything.
+func (s *Session) refill(d Dir) bool {
+	if s.full[d] == 0 || s.upgrade != "" || len(s.Txs()) >= s.full[d] {
+		return false
+	}
+	s.full[d] = 0
+	held := len(s.rest[d])
+	if held > 0 {
+		s.feed(d, nil)
+	}
+	if s.full[d] > 0 {
+		return len(s.rest[d]) < held
+	}
+	if n := s.lost[d]; n > 0 && s.upgrade == "" {
+		s.lost[d] = 0
+		s.Gap(d, n)
+	}
+	if s.closed[d] {
+		s.finish(d)
+	}
+	return true
 }
 
 // probe offers the first bytes to every candidate that has not refused yet.
@@ -434,7 +469,13 @@ func (s *Session) feed(d Dir, b []byte) {
 		if pr.Stop {
 			s.stop(d)
 		}
+		if pr.Full {
+			s.pool.Counters.RestFull++
+		}
 		return
+	}
+	if pr.Full {
+		s.full[d] = len(s.Parser.Txs())
 	}
 	used := min(max(pr.Used, 0), len(view))
 	s.need[d] = pr.Need
@@ -470,15 +511,15 @@ func (s *Session) change(name string) bool {
 	return true
 }
 
-// bound gives up on a direction of which too much is held; held for the next
-// protocol, the surplus is a gap for that one.
+// bound gives up on a direction of which too much is held; of what waits for
+// the next protocol, or for transactions to be freed, the surplus is a gap.
 func (s *Session) bound(d Dir) {
 	over := len(s.rest[d]) - maxRest
 	if over <= 0 {
 		return
 	}
 	s.pool.Counters.RestFull++
-	if s.upgrade != "" {
+	if s.upgrade != "" || s.full[d] > 0 {
 		s.rest[d] = s.rest[d][:maxRest]
 		s.lost[d] += over
 		return
@@ -490,7 +531,7 @@ func (s *Session) stop(d Dir) {
 	if !s.stopped[d] {
 		s.pool.Counters.ParserStops++
 	}
-	s.stopped[d] = true
+	s.stopped[d], s.full[d] = true, 0
 	s.empty(d)
 }
 
@@ -508,7 +549,7 @@ func (s *Session) guard(call func()) (ok bool) {
 			s.pool.Counters.Panics++
 			s.Parser, s.Proto, s.Index = nil, nil, -1
 			s.Failed, s.lost = [2]bool{true, true}, [2]int{}
-			s.upgrade, s.late = "", 0
+			s.upgrade, s.late, s.full = "", 0, [2]int{}
 			s.empty(ToServer)
 			s.empty(ToClient)
 		}

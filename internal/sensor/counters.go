@@ -101,7 +101,7 @@ func (w *Worker) Losses() []Loss {
 		{"stream_gap", "holes in TCP streams: packets that the mirror never showed", fl.Gaps},
 		{"stream_depth", "TCP directions followed no further than the depth limit", fl.DepthReached},
 		{"parser_stop", "directions that a parser gave up on", w.pool.Counters.ParserStops},
-		{"parser_hoard", "directions cut off: too many bytes waited for a parser", w.pool.Counters.RestFull},
+		{"parser_hoard", "times that bytes were given up: too many waited for a parser", w.pool.Counters.RestFull},
 		{"upgrade_limit", "flows given up: they changed protocol too often", w.pool.Counters.UpgradeFull},
 		{"parser_panic", "flows that lost their parser to a bug of ours", w.pool.Counters.Panics},
 		{"rule_steps", "evaluations of rules cut off at their step limit", eng.EvalLimit},

@@ -225,7 +225,8 @@ func (w *Worker) transactions(p *packet.Packet, f *flow.Flow, d flow.Dir, c *con
 	if s.Parser == nil {
 		return
 	}
-	ending := p.Has(packet.FlagFlowEnd) && d == flow.ToClient // the last one
+	// The last look, or one that no rules follow.
+	final := p.Has(packet.FlagFlowEnd) && d == flow.ToClient || !w.engineOf(f.Key.Tenant).Inspects(f)
 	txs := s.Txs()
 	free := 0
 	for i, tx := range txs {
@@ -241,7 +242,7 @@ func (w *Worker) transactions(p *packet.Packet, f *flow.Flow, d flow.Dir, c *con
 				w.logFile(p, f, s, tx, file)
 			}
 		}
-		if b.Done && (ending || detect.Inspected(tx)) && free == i {
+		if b.Done && (final || detect.Inspected(tx)) && free == i {
 			free++
 		}
 	}

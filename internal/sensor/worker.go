@@ -242,7 +242,8 @@ func (w *Worker) packet(p *packet.Packet) {
 
 // inspect runs detection and logging for one packet of a flow. When the
 // protocol changes with it, what is left of the old one is inspected before,
-// with a pseudo packet as at a flow's end: no packet is inspected twice.
+// with a pseudo packet as at a flow's end: no packet is inspected twice. So is
+// what a parser had no room for before transactions were freed.
 func (w *Worker) inspect(p *packet.Packet, f *flow.Flow, d flow.Dir, c *conn) {
 	for c.session.Due() {
 		w.endPacket(f, d)
@@ -250,6 +251,12 @@ func (w *Worker) inspect(p *packet.Packet, f *flow.Flow, d flow.Dir, c *conn) {
 		c.session.Settle()
 	}
 	w.look(p, f, d, c)
+	for c.session.Settle() {
+		w.endPacket(f, d)
+		w.identify(f, c)
+		w.report(w.engineOf(f.Key.Tenant).Inspect(&w.end, f, d, c.session), &w.end, f)
+		w.transactions(p, f, d, c)
+	}
 }
 
 // look runs detection and logging for one packet, of the protocol at hand.

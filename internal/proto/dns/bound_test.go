@@ -101,19 +101,39 @@ func TestWorkIsLinear(t *testing.T) {
 	}
 }
 
+// TestLiveTransactionsAreBounded: what is left when the parser is full is read
+// once transactions were freed.
 func TestLiveTransactionsAreBounded(t *testing.T) {
+	const n = 2*maxLive + 1
 	p := Descriptor().New(nil)
 	var all []byte
-	for i := range 2 * maxLive {
+	for i := range n {
 		all = append(all, tcp(query(uint16(i), "x", typeA))...)
 	}
-	pr := p.Data(proto.ToServer, all)
-	txs := p.Txs()
-	if pr.Used != len(all) || len(txs) != maxLive {
-		t.Fatalf("used %d of %d, %d transactions", pr.Used, len(all), len(txs))
+	for i, want := range []int{maxLive, maxLive, 1} {
+		pr := p.Data(proto.ToServer, all)
+		all = all[pr.Used:]
+		if got := len(p.Txs()); got != want || pr.Full != (len(all) > 0) {
+			t.Fatalf("call %d: %d transactions, want %d; %+v", i, got, want, pr)
+		}
+		p.Free(want)
 	}
-	if !txs[maxLive-1].Base().Events.Has(evFlooded) {
-		t.Error("no event")
+	if len(all) > 0 {
+		t.Errorf("%d bytes left", len(all))
+	}
+}
+
+// TestFullDatagrams: a datagram that finds no room is given up, and said to be.
+func TestFullDatagrams(t *testing.T) {
+	p := Descriptor().New(nil)
+	for i := range maxLive + 1 {
+		pr := p.Data(proto.ToServer, query(uint16(i), "x", typeA).b)
+		if pr.Full != (i == maxLive) {
+			t.Fatalf("datagram %d: %+v", i, pr)
+		}
+	}
+	if got := len(p.Txs()); got != maxLive {
+		t.Errorf("%d transactions, want %d", got, maxLive)
 	}
 }
 

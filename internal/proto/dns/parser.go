@@ -53,8 +53,11 @@ func (p *parser) Data(d proto.Dir, b []byte) proto.Progress {
 	if p.transport == streams {
 		return p.stream(d, b)
 	}
-	p.message(d, b)
-	return proto.Progress{Used: len(b)}
+	full := len(p.txs) >= maxLive
+	if !full {
+		p.message(d, b)
+	}
+	return proto.Progress{Used: len(b), Full: full}
 }
 
 // decide finds out how messages are framed; false asks for more.
@@ -93,6 +96,9 @@ func (p *parser) stream(d proto.Dir, b []byte) proto.Progress {
 		if len(rest) < size {
 			return proto.Progress{Used: used, Need: size}
 		}
+		if len(p.txs) >= maxLive {
+			return proto.Progress{Used: used, Full: true}
+		}
 		used += size
 		if size == 2 || p.message(d, rest[2:size]) {
 			continue
@@ -121,11 +127,6 @@ func findMessage(b []byte) (n int, found bool) {
 // A datagram whose header can't be one is no event: after detection any junk
 // may share the port, and Suricata passes it too.
 func (p *parser) message(d proto.Dir, msg []byte) (ok bool) {
-	if len(p.txs) >= maxLive {
-		last := p.txs[len(p.txs)-1].(*Tx)
-		last.Events.Add(evFlooded)
-		return true
-	}
 	t := p.get()
 	ok = t.load(msg)
 	if !ok && p.transport == datagrams {

@@ -13,7 +13,7 @@ func (p *parser) Gap(d proto.Dir, n int) bool {
 		return false
 	}
 	if d == proto.ToClient {
-		p.heard = true
+		p.heard, p.owed = true, 0 // how many of them were lost is not known
 	}
 	switch s.state {
 	case stIgnore:
@@ -78,7 +78,10 @@ func (p *parser) sync(d proto.Dir, s *side, b []byte) int {
 			continue
 		}
 		if line := findStart(d, s.line); line != nil {
-			p.resume(d, s, line)
+			if !p.resume(d, s, line) {
+				s.line = s.line[:len(s.line)-1]
+				return i // the line end is offered again
+			}
 			return i + 1
 		}
 		s.line = s.line[:0]
@@ -111,19 +114,20 @@ func findStart(d proto.Dir, line []byte) []byte {
 	}
 }
 
-// resume starts a message with the line that sync found.
-func (p *parser) resume(d proto.Dir, s *side, line []byte) {
+// resume starts a message with the line that sync found; false when there is
+// no transaction for it.
+func (p *parser) resume(d proto.Dir, s *side, line []byte) bool {
 	line = append(p.scratch[:0], line...)
 	p.scratch = line
 	if !p.begin(d, s) {
-		p.stop[d] = true
-		return
+		return false
 	}
 	for len(line) > 0 && !p.stop[d] {
 		n, more := p.step(d, s, line)
 		if !more {
-			return
+			break
 		}
 		line = line[n:]
 	}
+	return true
 }

@@ -6,8 +6,9 @@ import "github.com/mirrorwall/mirrorwall/internal/proto"
 const (
 	maxTx         = 512 // live transactions
 	maxUnanswered = 64  // requests kept while no response was ever seen
-	maxFree       = 8   // transactions kept for the flow's next use
-	maxSpare      = 2   // transactions kept for the next flow
+	maxOwed       = 4096
+	maxFree       = 8 // transactions kept for the flow's next use
+	maxSpare      = 2 // transactions kept for the next flow
 	maxKeepBytes  = 256 << 10
 )
 
@@ -66,6 +67,9 @@ type parser struct {
 	heard   bool // any response byte was seen
 	upgrade string
 	stop    [2]bool
+	closed  [2]bool
+	full    bool // no transaction was left for the next message
+	owed    int  // responses to come to requests that were given up
 	ranges  assembly
 	scratch []byte
 	kept    int // body bytes of the live transactions
@@ -107,7 +111,8 @@ func (p *parser) Data(d proto.Dir, b []byte) proto.Progress {
 		p.heard = true
 	}
 	used := 0
-	for used < len(b) && !p.stop[d] && p.upgrade == "" {
+	p.full = false
+	for used < len(b) && !p.stop[d] && p.upgrade == "" && !p.full {
 		n, more := p.step(d, s, b[used:])
 		used += n
 		if !more {
@@ -124,8 +129,8 @@ func (p *parser) Data(d proto.Dir, b []byte) proto.Progress {
 }
 
 func (p *parser) progress(d proto.Dir, used, have int) proto.Progress {
-	out := proto.Progress{Used: used, Stop: p.stop[d], Upgrade: p.upgrade}
-	if used < have && !out.Stop && out.Upgrade == "" {
+	out := proto.Progress{Used: used, Stop: p.stop[d], Upgrade: p.upgrade, Full: p.full}
+	if used < have && !out.Stop && !out.Full && out.Upgrade == "" {
 		out.Need = have - used + 1
 	}
 	if out.Stop {
@@ -193,23 +198,45 @@ func (p *parser) idle(d proto.Dir, s *side, b []byte) (int, bool) {
 // begin gives direction d a transaction for its next message. It returns false
 // when there are too many to take another.
 func (p *parser) begin(d proto.Dir, s *side) bool {
-	var t *tx
-	if d == proto.ToClient && p.next < len(p.txs) {
-		t = p.txs[p.next]
-		p.next++
-	} else if t = p.newTx(); t == nil {
+	t := p.take(d)
+	if p.full = t == nil; p.full {
 		return false
-	} else if d == proto.ToClient {
-		p.next = len(p.txs)
-		t.Events.Add(evUnmatched)
-		t.Only = proto.MaskClient
-		t.Progress[proto.ToServer] = progComplete
 	}
 	line, fold := s.line[:0], s.fold[:0]
 	*s = side{state: stLine, cur: t, line: line, fold: fold}
 	m := &t.msg[d]
 	m.seen = true
 	return true
+}
+
+// take returns the transaction that the next message of d belongs to: a new
+// one, or that of the request which the response is for. nil when there are too
+// many.
+func (p *parser) take(d proto.Dir) *tx {
+	if d == proto.ToServer {
+		return p.newTx()
+	}
+	for p.owed == 0 && p.next < len(p.txs) {
+		t := p.txs[p.next]
+		p.next++
+		if t.Only == 0 {
+			return t
+		}
+	}
+	t := p.newTx()
+	if t == nil {
+		return nil
+	}
+	t.Only = proto.MaskClient
+	t.Progress[proto.ToServer] = progComplete
+	if p.owed > 0 {
+		p.owed--
+		t.late = true
+		return t
+	}
+	p.next = len(p.txs)
+	t.Events.Add(evUnmatched)
+	return t
 }
 
 // newTx appends a transaction, ending the oldest unanswered ones when there
@@ -239,12 +266,17 @@ func (p *parser) newTx() *tx {
 }
 
 // giveUp ends the transactions up to index i that are not ended yet: their
-// responses were not seen and are not waited for.
+// responses were not seen and are not waited for. Those that come yet must not
+// be taken for answers to later requests.
 func (p *parser) giveUp(i int) {
 	for j := range p.txs[:i+1] {
 		t := p.txs[j]
 		if t.Done || t == p.side[0].cur || t == p.side[1].cur {
 			continue
+		}
+		if j >= p.next && t.Only == 0 {
+			t.Only = proto.MaskServer
+			p.owed = min(p.owed+1, maxOwed)
 		}
 		t.Events.Add(evTooManyTx)
 		t.Progress[proto.ToClient] = progComplete
@@ -270,7 +302,9 @@ func (p *parser) complete(d proto.Dir) {
 func (p *parser) settle(t *tx) {
 	if t.Progress[0] == progComplete && t.Progress[1] == progComplete {
 		t.Done = true
-		t.LogReady |= proto.LogTx
+		if !t.late { // its request's record is written
+			t.LogReady |= proto.LogTx
+		}
 	}
 }
 
@@ -287,8 +321,12 @@ func (p *parser) Close(d proto.Dir) {
 		p.settle(t)
 	}
 	s.state = stIgnore
+	p.closed[d] = true
 	for _, t := range p.txs {
 		t.finish(d, false)
+		if p.closed[d.Opposite()] { // a request may begin after the server's end
+			t.finish(d.Opposite(), false)
+		}
 		p.settle(t)
 	}
 }
@@ -346,7 +384,8 @@ func (p *parser) Reset() {
 	p.side[0].reset()
 	p.side[1].reset()
 	p.next, p.nextID, p.heard, p.upgrade = 0, 0, false, ""
-	p.stop = [2]bool{}
+	p.full, p.owed = false, 0
+	p.stop, p.closed = [2]bool{}, [2]bool{}
 	if len(p.free) > maxSpare {
 		clear(p.free[maxSpare:])
 		p.free = p.free[:maxSpare]

@@ -344,3 +344,37 @@ func TestResumeLongLine(t *testing.T) {
 		t.Errorf("path of %d bytes, want %d", len(got), len(path))
 	}
 }
+
+// TestLateResponses: the responses to requests that were given up before they
+// came are not taken for those of later ones, nor make a second record.
+func TestLateResponses(t *testing.T) {
+	const n = 100
+	p := newParser(nil, &pool{})
+	var gets, replies string
+	for i := range n {
+		gets += fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", i)
+		replies += reply("", fmt.Sprint(i))
+	}
+	p.Data(proto.ToServer, []byte(gets))
+	p.Data(proto.ToClient, []byte(replies))
+	p.Close(proto.ToServer)
+	p.Close(proto.ToClient)
+	paired, records := 0, 0
+	for _, x := range p.txs {
+		if x.LogReady != 0 {
+			records++
+		}
+		body, _ := x.Buffer(bFileDataRes, 0)
+		if path := string(Path(x)); x.Only == 0 && path != "/"+string(body) {
+			t.Errorf("%s was answered %s", path, body)
+		} else if x.Only == 0 {
+			paired++
+		}
+		if !x.Done || x.Events.Has(evUnmatched) {
+			t.Errorf("transaction %d: done %v, events %v", x.ID, x.Done, x.Events)
+		}
+	}
+	if records != n || paired != maxUnanswered {
+		t.Errorf("%d records and %d pairs, want %d and %d", records, paired, n, maxUnanswered)
+	}
+}

@@ -17,8 +17,9 @@ type tx struct {
 	port     int    // of the request's authority, -1 when not given
 	status   span   // in the response's raw
 	reason   span
-	code     int // status as a number, -1 when it is none
-	interim  int // 100 responses seen
+	code     int  // status as a number, -1 when it is none
+	interim  int  // 100 responses seen
+	late     bool // a response to a request that was given up
 	multi    multipart
 }
 

@@ -38,6 +38,9 @@ func (c *checked) Data(d proto.Dir, b []byte) proto.Progress {
 	if left := len(b) - pr.Used; left > 0 && pr.Need > 0 && pr.Need <= left {
 		c.t.Errorf("%v: wants %d bytes and left %d", d, pr.Need, left)
 	}
+	if pr.Full && len(c.p.Txs()) == 0 {
+		c.t.Errorf("%v: full without a transaction", d)
+	}
 	c.stopped[d] = pr.Stop
 	if pr.Upgrade != "" {
 		c.upgrade = pr.Upgrade

@@ -80,19 +80,30 @@ func (k *kit) play(c *Case, script []step, m mode) (lines []string) {
 		if k.t.Failed() {
 			return lines
 		}
-		lines = k.collect(lines, s, m, false)
+		lines = k.settle(lines, s, m)
 		if k.p != nil && k.p.upgrade != "" {
 			break
 		}
 	}
 	s.Close(proto.ToServer)
 	s.Close(proto.ToClient)
+	lines = k.settle(lines, s, m&^playHoard)
 	lines = k.collect(lines, s, m&^playHoard, true)
 	if k.p != nil && k.p.upgrade != "" {
 		lines = append(lines, fmt.Sprintf(`{"upgrade":%q}`, k.p.upgrade))
 	}
 	k.pool.Put(s)
 	return lines
+}
+
+// settle collects until the session has no more that waited.
+func (k *kit) settle(lines []string, s *proto.Session, m mode) []string {
+	for {
+		lines = k.collect(lines, s, m, false)
+		if k.p == nil || k.p.upgrade != "" || !s.Settle() {
+			return lines
+		}
+	}
 }
 
 // collect frees the transactions that are done and prints them.
