@@ -9,7 +9,7 @@ import (
 
 // appendEVE appends the EVE http object in the extended form of Suricata's
 // default configuration. Cookies and Authorization are never in it, and the
-// credentials of a URI are masked.
+// secrets of a URI are masked.
 func appendEVE(dst []byte, x proto.Tx, _ proto.LogBit) []byte {
 	t, ok := x.(*tx)
 	if !ok {
@@ -41,37 +41,21 @@ func appendEVE(dst []byte, x proto.Tx, _ proto.LogBit) []byte {
 	}
 	if t.code > 0 {
 		dst = jsonx.Int(dst, "status", int64(t.code))
-	} else {
-		dst = jsonx.StringNotEmpty(dst, "status_string", t.status.of(res.raw))
+	} else if v := t.status.of(res.raw); !bytes.ContainsAny(v, ":=@") { // a header in its place
+		dst = jsonx.StringNotEmpty(dst, "status_string", v)
 	}
 	dst = t.p.appendURL(dst, "redirect", res.value(hLocation))
 	dst = jsonx.Uint(dst, "length", res.body.wire)
 	return append(dst, '}')
 }
 
-// appendURL appends a URL as sent, but for its credentials (userinfo, RFC 3986
-// §3.2.1), which are masked.
+// appendURL appends a URL as sent, but for its secrets.
 func (p *parser) appendURL(dst []byte, name string, v []byte) []byte {
 	if len(v) == 0 {
 		return dst
 	}
-	from := schemeLen(v)
-	if from == 0 {
-		return jsonx.String(dst, name, v)
-	}
-	end := from
-	for end < len(v) && v[end] != '/' && v[end] != '?' && v[end] != '#' {
-		end++
-	}
-	at := bytes.LastIndexByte(v[from:end], '@')
-	if at < 0 {
-		return jsonx.String(dst, name, v)
-	}
-	b := append(p.scratch[:0], v[:from]...)
-	b = append(b, "***"...)
-	b = append(b, v[from+at:]...)
-	p.scratch = b
-	return jsonx.String(dst, name, b)
+	p.scratch = appendMasked(p.scratch[:0], v)
+	return jsonx.String(dst, name, p.scratch)
 }
 
 // appendRange appends the response's Content-Range.
