@@ -204,10 +204,10 @@ func (s *service) run(ctx context.Context) error {
 	rctx, stopResponder := context.WithCancel(context.Background())
 	defer stopResponder()
 	responded := make(chan error, 1)
-	go func() { responded <- s.responder.Run(rctx) }()
+	go func() { responded <- s.told(s.responder.Run(rctx)) }()
 	served := make(chan error, 1)
 	if s.health != nil {
-		go func() { served <- s.health.Run(rctx) }()
+		go func() { served <- s.told(s.health.Run(rctx)) }()
 	}
 	err := s.sensor.Run(ctx)
 	s.waitForDeliveries()
@@ -217,6 +217,15 @@ func (s *service) run(ctx context.Context) error {
 		err = errors.Join(err, <-served)
 	}
 	return errors.Join(err, s.close())
+}
+
+// told logs at once why a part of the service ended; run returns it only when
+// all of them have.
+func (s *service) told(err error) error {
+	if err != nil {
+		s.log.Error("a part of the service ended", "err", err)
+	}
+	return err
 }
 
 // drainFor bounds how long an ending service waits for its responder; what is

@@ -32,7 +32,11 @@ func (c *ctx) run(ops []op, b []byte, name string) bool {
 	buf, bufName := c.buf, c.bufName
 	c.buf, c.bufName, c.steps = b, name, 0
 	c.limit = c.re.Work + maxWork + bufferWork*uint64(len(b))
+	cut, limited := c.e.Counters.EvalLimit, c.re.Limited
 	ok := c.eval(ops, 0) == hit
+	if c.re.Limited > limited && c.e.Counters.EvalLimit == cut {
+		c.e.Counters.EvalLimit++ // an expression gave up by itself
+	}
 	c.buf, c.bufName = buf, bufName
 	return ok
 }

@@ -315,3 +315,13 @@ func TestSteps(t *testing.T) {
 		t.Error("the step limit was not counted")
 	}
 }
+
+// TestGivenUp: a search that an expression gives up by itself is counted once.
+func TestGivenUp(t *testing.T) {
+	r := newRig(t, ruleOf(1, "alert udp any any -> any any", `pcre:"/(?:(?:a?){100}){100}!/"`))
+	r.newFlow(packet.ProtoUDP)
+	r.want(r.send(toServer, string(bytes.Repeat([]byte("a"), 1400))))
+	if got := r.e.Counters.EvalLimit; got != 1 {
+		t.Errorf("counted %d times, want once", got)
+	}
+}
