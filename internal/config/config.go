@@ -146,7 +146,7 @@ func Default() *Config {
 			StreamDepth:   1 << 20,
 		},
 		Rules:  Rules{Bundled: true},
-		EVE:    EVE{Path: "/var/log/mirrorwall/eve.json", RotateBytes: 1 << 30, RotateEvery: Duration(24 * time.Hour), Keep: 7, DecodeAnomalies: true},
+		EVE:    EVE{Path: "/var/log/mirrorwall/eve.json", RotateBytes: 1 << 30, RotateEvery: Duration(24 * time.Hour), Keep: 7},
 		Health: Health{Address: "127.0.0.1:9470"},
 	}
 }
