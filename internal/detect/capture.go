@@ -253,9 +253,12 @@ func parseVar(sc scope) func(b *builder, opt *rule.Option) error {
 		if !ok || name == "" {
 			return refuse("want name, content", "")
 		}
-		want, _, err := rule.ParseContent(strings.TrimSpace(text))
+		want, not, err := rule.ParseContent(strings.TrimSpace(text))
 		if err != nil {
 			return err
+		}
+		if not || opt.Neg {
+			return refuse("can't be negated", "")
 		}
 		b.s.bits.reads = append(b.s.bits.reads, varID(sc, name))
 		if sc == scopePacket {

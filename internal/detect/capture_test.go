@@ -85,7 +85,7 @@ func TestCaptureRefused(t *testing.T) {
 	for _, body := range []string{
 		`pcre:"/(a)/, flow:x, flow:y"`, `pcre:"/(a)/, host:x"`, `pcre:"/(a)/, flow:"`,
 		`pcre:"/(a)(b)(c)(d)(e)(f)(g)(h)(i)/, flow:1,flow:2,flow:3,flow:4,flow:5,flow:6,flow:7,flow:8,flow:9"`,
-		`flowvar:x`, `flowvar:,"a"`, `flowvar:x,""`,
+		`flowvar:x`, `flowvar:,"a"`, `flowvar:x,""`, `flowvar:x,!"a"`, `flowvar:!x,"a"`, `pktvar:x,!"a"`, `pktvar:!x,"a"`,
 	} {
 		if _, rep := compileText(t, ruleOf(1, "alert udp any any -> any any", body)); rep.Refused != 1 {
 			t.Errorf("%s: want it refused", body)

@@ -548,7 +548,7 @@ func (s *Session) guard(call func()) (ok bool) {
 		if recover() != nil {
 			s.pool.Counters.Panics++
 			s.Parser, s.Proto, s.Index = nil, nil, -1
-			s.Failed, s.lost = [2]bool{true, true}, [2]int{}
+			s.By, s.Failed, s.lost = [2]*Descriptor{}, [2]bool{true, true}, [2]int{}
 			s.upgrade, s.late, s.full = "", 0, [2]int{}
 			s.empty(ToServer)
 			s.empty(ToClient)

@@ -134,6 +134,7 @@ type Ours struct {
 const (
 	PktSrcWire    = "wire/pcap"
 	PktSrcFlowEnd = "stream (flow timeout)"
+	PktSrcFlush   = "stream (detect/log)" // before the flow's end
 	PktSrcDefrag  = "defrag"
 	PktSrcVXLAN   = "vxlan encapsulation"
 	PktSrcGENEVE  = "geneve encapsulation"

@@ -157,7 +157,7 @@ func TestEventOfFlow(t *testing.T) {
 		t.Errorf("alerts of a flow without a hole: %q", got)
 	}
 	holes := slices.DeleteFunc(eveOf(t, cfg(), frames, "anomaly"), func(l string) bool { return !strings.Contains(l, "reassembly_seq_gap") })
-	wantOne(t, holes, `"src_ip":"203.0.113.9"`, `"pkt_src":"stream (flow timeout)"`)
+	wantOne(t, holes, `"src_ip":"203.0.113.9"`, `"pkt_src":"stream (detect/log)"`)
 	frames = append(frames, shot{time: late.time + 11e9, data: late.data})
 	wantOne(t, eveOf(t, cfg(), frames, "alert"), `"src_ip":"203.0.113.9"`)
 }

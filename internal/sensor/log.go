@@ -15,7 +15,7 @@ func (w *Worker) header(event string, p *packet.Packet, f *flow.Flow) *record.Co
 		Event: event, Time: p.Time, PcapCnt: p.Number, VLAN: p.VLAN[:p.VLANs],
 		Src: p.Src, Dst: p.Dst, SrcPort: p.SrcPort, DstPort: p.DstPort,
 		Proto: p.Proto, IPVersion: p.IPVersion,
-		PktSrc: pktSrc(p), Mirror: &p.Mirror, Ours: &w.ours,
+		PktSrc: pktSrc(p, f), Mirror: &p.Mirror, Ours: &w.ours,
 	}
 	if p.Proto == packet.ProtoICMP || p.Proto == packet.ProtoICMPv6 {
 		c.ICMP, c.ICMPType, c.ICMPCode = true, p.ICMPType, p.ICMPCode
@@ -53,8 +53,10 @@ func (w *Worker) direct(f *flow.Flow, d flow.Dir) {
 	}
 }
 
-func pktSrc(p *packet.Packet) string {
+func pktSrc(p *packet.Packet, f *flow.Flow) string {
 	switch {
+	case p.Has(packet.FlagFlowEnd) && f != nil && f.Reason == flow.ReasonNone:
+		return record.PktSrcFlush
 	case p.Has(packet.FlagFlowEnd):
 		return record.PktSrcFlowEnd
 	case p.Has(packet.FlagReassembled):
@@ -245,6 +247,7 @@ func (w *Worker) transactions(p *packet.Packet, f *flow.Flow, d flow.Dir, c *con
 		if b.Done && (final || detect.Inspected(tx)) && free == i {
 			free++
 		}
+		w.flushIfFull() // one window may hold thousands of transactions
 	}
 	if free > 0 {
 		c.txs += uint64(free)

@@ -48,6 +48,17 @@ func oneWindow(port uint16, parts, replies []byte) []shot {
 	return append(kept, ofFrames(sc.Frames()[end:])...)
 }
 
+// chunks is an output that remembers its largest Write.
+type chunks struct {
+	bytes.Buffer
+	largest int
+}
+
+func (c *chunks) Write(b []byte) (int, error) {
+	c.largest = max(c.largest, len(b))
+	return c.Buffer.Write(b)
+}
+
 // TestPipelined: what is sent in one window is logged and inspected to its end,
 // however many messages it is.
 func TestPipelined(t *testing.T) {
@@ -80,7 +91,7 @@ alert http any any -> any any (msg:"h"; http.uri; content:"/evil"; sid:2;)
 		{"dns, one alert a packet", "dns", 53, queries, nil, `alert tcp any any -> any 53 (flags:F+; sid:4;)`, 1},
 		{"dns, passed", "dns", 53, queries, nil, `pass ip any any -> any any (sid:3;)`, 0},
 	} {
-		var out bytes.Buffer
+		var out chunks
 		w := sensor.NewWorker(activeConfig(t, tt.rules), &out, nil)
 		play(w, oneWindow(tt.port, tt.data, tt.replies))
 		if err := w.Flush(); err != nil {
@@ -91,6 +102,9 @@ alert http any any -> any any (msg:"h"; http.uri; content:"/evil"; sid:2;)
 		}
 		if err := w.Finish(); err != nil {
 			t.Fatal(err)
+		}
+		if out.largest > 128<<10 {
+			t.Errorf("%s: %d bytes with one Write", tt.name, out.largest)
 		}
 		count := func(event string) int {
 			return bytes.Count(out.Bytes(), fmt.Appendf(nil, `"event_type":%q`, event))

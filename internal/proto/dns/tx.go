@@ -14,7 +14,7 @@ type Tx struct {
 	records []record
 	ends    [sections]int // where each section ends in records
 	memo    [memoSize]memo
-	steps   int // labels and pointers read for names
+	steps   int // labels and pointers read for names; a test holds them to the bytes
 }
 
 var _ proto.Tx = (*Tx)(nil)

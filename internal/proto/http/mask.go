@@ -147,6 +147,10 @@ func (p *paramName) add(c byte) {
 		return
 	case ']':
 		return
+	case ' ', '+':
+		if p.n == 0 {
+			return // servers trim names
+		}
 	case '-':
 		c = '_'
 	}

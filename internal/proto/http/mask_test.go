@@ -28,6 +28,7 @@ func TestMask(t *testing.T) {
 		{"/r?to=%2Fx%3Ftoken%3Dp%26y%3D1", "/r?to=%2Fx%3Ftoken%3D***%26y%3D1"},
 		{"/o?X-Amz-Credential=id&X-Amz-Signature=p", "/o?X-Amz-Credential=id&X-Amz-Signature=***"},
 		{"/r?password=", "/r?password="},
+		{"/r?+token=p&%20token=p& token=p", "/r?+token=***&%20token=***& token=***"},
 		{"/r?q=password=x", "/r?q=password=x"},
 		{"", ""}, {"%", "%"}, {"@", "@"}, {"?", "?"},
 	} {

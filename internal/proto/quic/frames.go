@@ -17,6 +17,10 @@ const maxCrypto = 16 << 10
 // keepCrypto bounds the memory that a stream holds on to between flows.
 const keepCrypto = 4 << 10
 
+// keepTx bounds the memory of what was read of a hello that a transaction holds
+// on to.
+const keepTx = 4 << 10
+
 // stream is the CRYPTO stream of one direction, put in order. Frames come in
 // any order and size, and may overlap; the first copy of a byte counts.
 type stream struct {

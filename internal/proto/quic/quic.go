@@ -1,6 +1,6 @@
 // Package quic reads the handshake of QUIC: versions 1 (RFC 9000) and 2 (RFC
 // 9369), the drafts 22 to 34 with Meta's spellings of them, and the CHLO of
-// Google's versions Q043 to Q046.
+// Google's versions Q024 to Q048.
 //
 // An Initial packet is sealed with keys that anyone can derive from the
 // connection id in it (RFC 9001 §5.2); inside are the TLS hellos. It owns these

@@ -38,6 +38,10 @@ func (t *tx) begin(d proto.Dir, v version) {
 
 func (t *tx) reset() {
 	t.ResetBase()
+	if cap(t.exts)+cap(t.ja3)+cap(t.sni)+cap(t.cyu) > keepTx {
+		*t = tx{TxBase: t.TxBase}
+		return
+	}
 	*t = tx{
 		TxBase: t.TxBase,
 		sni:    t.sni[:0], ua: t.ua[:0], alpn: t.alpn[:0], exts: t.exts[:0],
