@@ -182,10 +182,8 @@ func TestAnomalyFlood(t *testing.T) {
 	if n := strings.Count(b.String(), `"anomaly":{"type":"decode","event":"decoder.icmpv4.unknown_type"}`); n != 1010 {
 		t.Errorf("%d records, want 1010", n)
 	}
-	for _, l := range w.Losses() {
-		if l.Cause == "anomaly_overflow" && l.Count != 500 {
-			t.Errorf("%d counted, want 500", l.Count)
-		}
+	if n := lossOf(t, w, "anomaly_overflow"); n != 500 {
+		t.Errorf("%d counted, want 500", n)
 	}
 	if w.C.DecodeEvents != 1510 || w.C.AnomalyOverflow != 500 {
 		t.Errorf("%d packets with events, %d left out", w.C.DecodeEvents, w.C.AnomalyOverflow)

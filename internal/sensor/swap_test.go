@@ -88,15 +88,11 @@ func TestTenantLosses(t *testing.T) {
 	w := sensor.NewWorker(cfg, &sink{}, nil)
 	play(w, get(1000))
 	want := uint64(40) - w.C.Alerts
-	for _, l := range w.Losses() {
-		if l.Cause == "alert_overflow" && (l.Count != want || want == 0) {
-			t.Errorf("%d alerts beyond the limit of a packet, want %d", l.Count, want)
-		}
+	if n := lossOf(t, w, "alert_overflow"); n != want || want == 0 {
+		t.Errorf("%d alerts beyond the limit of a packet, want %d", n, want)
 	}
-	for _, s := range w.Snapshot() {
-		if s.Name == "detect.alert_queue_overflow" && s.Value != want {
-			t.Errorf("%s: %d, want %d", s.Name, s.Value, want)
-		}
+	if n := statOf(t, w, "detect.alert_queue_overflow"); n != want {
+		t.Errorf("%d in the statistics, want %d", n, want)
 	}
 }
 
