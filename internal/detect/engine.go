@@ -20,7 +20,7 @@ type Counters struct {
 	Evaluated     uint64 // candidates whose header and state tests held
 	EvalLimit     uint64 // evaluations that ran into the step limit
 	StreamDropped uint64 // stream bytes that waited too long
-	FlowBitsFull  uint64 // flowbits, flowints and counters refused: too many on a flow
+	FlowBitsFull  uint64 // flowbits, flowints, counters and captured values refused: too many on a flow or packet
 	TxFull        uint64 // candidates refused: too many on a transaction
 }
 
