@@ -1,19 +1,15 @@
 package respond
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/mirrorwall/mirrorwall/internal/base/filelock"
 	"github.com/mirrorwall/mirrorwall/internal/bus"
 	"github.com/mirrorwall/mirrorwall/internal/record"
 )
@@ -29,10 +25,6 @@ type DeadLetter struct {
 	Record    json.RawMessage `json:"record"`
 }
 
-// replayedName is the file beside the dead letters with the ids of those that
-// were delivered later, one a line. The spool itself belongs to the service.
-const replayedName = "replayed"
-
 // ListDead calls f with the dead letters in dir that were not delivered later,
 // oldest first, each once. The service may run meanwhile. damaged counts what
 // can't be read.
@@ -42,14 +34,6 @@ func ListDead(dir string, f func(*DeadLetter) error) (damaged int, err error) {
 		return 0, fmt.Errorf("dead letters: %w", err)
 	}
 	return listDead(dir, replayed(text), f)
-}
-
-func replayed(text []byte) map[string]bool {
-	done := map[string]bool{}
-	for id := range strings.Lines(string(text)) {
-		done[strings.TrimSuffix(id, "\n")] = true
-	}
-	return done
 }
 
 // listDead passes over the letters in done.
@@ -141,32 +125,4 @@ func (r *Responder) replay(ctx context.Context, l *DeadLetter, down map[string]b
 	}
 	r.tell(Outcome{Delivery: d, Err: err, Dead: true})
 	return false, nil
-}
-
-// openReplayed opens and locks the list of letters that were delivered later.
-func openReplayed(dir string) (f *os.File, done map[string]bool, err error) {
-	f, err = os.OpenFile(filepath.Join(dir, replayedName), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o640)
-	if err != nil {
-		return nil, nil, err
-	}
-	var text []byte
-	if err = filelock.Lock(f); err == nil {
-		text, err = io.ReadAll(f)
-	}
-	if err == nil && len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
-		_, err = f.WriteString("\n") // a crash cut its last line
-	}
-	if err != nil {
-		return nil, nil, errors.Join(err, f.Close())
-	}
-	return f, replayed(text), nil
-}
-
-// markReplayed is on the disk when it returns.
-func markReplayed(f *os.File, id string) error {
-	_, err := f.WriteString(id + "\n")
-	if err = errors.Join(err, f.Sync()); err != nil {
-		return fmt.Errorf("dead letters: %w", err)
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -142,5 +143,58 @@ func TestReplayDeadCut(t *testing.T) {
 	}
 	if left := letters(t, dir); len(left) != 0 {
 		t.Errorf("left are %v", left)
+	}
+}
+
+// TestReplayDeadForgets: the list of what was delivered later keeps no letters
+// that the spool has dropped, unless a part of the spool can't be read.
+func TestReplayDeadForgets(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file can't be replaced there")
+	}
+	dir := graveyard(t, "l")
+	path := filepath.Join(dir, replayedName)
+	replay := func() (lines int) {
+		t.Helper()
+		take := list("l", actionFunc(func(context.Context, *Delivery) error { return nil }))
+		if _, err := ReplayDead(context.Background(), dir, []*MatchList{take}, nil, Options{}, nil); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(text), "\n")
+	}
+	// The first is what a crash in the middle leaves.
+	err := errors.Join(os.WriteFile(path+".new", []byte("half"), 0o640), os.WriteFile(path, []byte("msg_trimmed\n"), 0o640))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range 2 {
+		if n := replay(); n != 2 {
+			t.Errorf("round %d: %d ids for 2 letters", round, n)
+		}
+	}
+	if left := letters(t, dir); len(left) != 0 {
+		t.Errorf("left are %v", left)
+	}
+	if _, err := os.Stat(path + ".new"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("left beside: %v", err)
+	}
+	// A segment before the spool's that is no segment.
+	if err := os.WriteFile(filepath.Join(dir, "0000000000000000.seg"), []byte("no spool"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString("msg_unreadable\n")
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if n := replay(); n != 3 {
+		t.Errorf("%d ids, want 3: the spool is damaged", n)
 	}
 }
