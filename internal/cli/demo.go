@@ -83,7 +83,7 @@ func (a *app) demo(ctx context.Context, f *demoFlags) (err error) {
 	}
 	out.Print(a.out)
 	if f.keep != "" {
-		fmt.Fprintf(a.out, "Kept in %s: mirrorwall.yaml, eve.json, mirrorwall.log\n", dir)
+		fmt.Fprintf(a.out, "Kept in %s: mirrorwall.yaml, eve.json, the spool in state, mirrorwall.log (empty when nothing went wrong)\n", dir)
 	}
 	if len(out.Broken()) > 0 {
 		return &failure{code: exitFailed}

@@ -72,6 +72,7 @@ func TestBufferFindings(t *testing.T) {
 
 // TestChecks: each condition of the outputs, well and not, as doctor tells it.
 func TestChecks(t *testing.T) {
+	unreadable := errors.New("open my.rules: permission denied")
 	for _, c := range []struct {
 		check health.Check
 		want  string
@@ -84,6 +85,8 @@ func TestChecks(t *testing.T) {
 		{responseCheck(0, 1), "LOOK  responses: 1 pause since the start: the spool or the dead letters could not be written"},
 		{refusedCheck(0), ""},
 		{refusedCheck(46), "LOOK  refused: 46 rules refused"},
+		{reloadCheck(nil), ""},
+		{reloadCheck(&unreadable), "LOOK  reload: the last reload failed, the old rules stay: open my.rules: permission denied"},
 	} {
 		found := checkFindings([]health.Check{c.check})
 		if got, _ := told(found); got != c.want {

@@ -42,7 +42,16 @@ func (s *service) collectors() []prometheus.Collector {
 	out = append(out,
 		rules("active", func(r *ruleReport) int { return r.Active }),
 		rules("inactive", func(r *ruleReport) int { return r.Inactive }),
-		rules("refused", func(r *ruleReport) int { return r.Refused }))
+		rules("refused", func(r *ruleReport) int { return r.Refused }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "mirrorwall_sensor_rules_stale",
+			Help: "1 when the last reload failed: the rules in force are older than the files.",
+		}, func() float64 {
+			if s.reloadErr.Load() != nil {
+				return 1
+			}
+			return 0
+		}))
 	if s.eve != nil {
 		out = append(out,
 			f("eve_lost_bytes_total", "Bytes of records that never reached eve.json.", func() uint64 { _, b := s.eve.Lost(); return b }),
@@ -64,7 +73,7 @@ func (s *service) checks() []health.Check {
 		out = append(out, eveCheck(s.eve.Err(), lost, s.eve.Failing()))
 	}
 	n := &s.responder.C
-	return append(out, responseCheck(n.Dead.Load(), n.Stalled.Load()), refusedCheck(s.report.Load().Refused))
+	return append(out, responseCheck(n.Dead.Load(), n.Stalled.Load()), refusedCheck(s.report.Load().Refused), reloadCheck(s.reloadErr.Load()))
 }
 
 // eveCheck fails while writes fail; what was lost before they recovered stays
@@ -101,7 +110,15 @@ func responseCheck(dead, stalled uint64) health.Check {
 func refusedCheck(refused int) health.Check {
 	c := health.Check{Name: "refused", OK: refused == 0, Advisory: true, Text: counted(uint64(refused), "rule") + " refused"}
 	if !c.OK {
-		c.Hint = "mirrorwall rules check lists them"
+		c.Hint = "mirrorwall rules check FILE lists them, for each file of rules: files"
 	}
 	return c
+}
+
+func reloadCheck(err *error) health.Check {
+	if err == nil {
+		return health.Check{Name: "reload", OK: true, Advisory: true, Text: "the rules in force are those last asked for"}
+	}
+	return health.Check{Name: "reload", Advisory: true, Text: "the last reload failed, the old rules stay: " + (*err).Error(),
+		Hint: "mend what it names, then SIGHUP again"}
 }

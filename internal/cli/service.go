@@ -31,6 +31,7 @@ type service struct {
 	sensor    *sensor.Service
 	sensorCfg *sensor.Config
 	report    atomic.Pointer[ruleReport]
+	reloadErr atomic.Pointer[error] // why the last reload failed, nil after a good one
 	eve       *record.File
 	spool     *bus.Spool
 	dead      *bus.Spool
@@ -191,10 +192,12 @@ func (s *service) compile(a *app) (*sensor.Rules, *ruleReport, error) {
 func (s *service) reload(a *app) error {
 	rules, rep, err := s.compile(a)
 	if err != nil {
+		s.reloadErr.Store(&err)
 		return err
 	}
 	s.sensor.Reload(rules)
 	s.report.Store(rep)
+	s.reloadErr.Store(nil)
 	return nil
 }
 

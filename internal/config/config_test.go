@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,8 +135,20 @@ func TestSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Sensor.Listen) == 0 || len(c.Respond) == 0 {
-		t.Errorf("the sample shows no listener or no match list: %+v", c)
+	if len(c.Sensor.Listen) == 0 || len(c.Respond) != 0 {
+		t.Errorf("the sample has no listener, or sends threats somewhere: %+v", c)
+	}
+	text, err := os.ReadFile("../../mirrorwall.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := bytes.Index(text, []byte("\n#respond:"))
+	if i < 0 {
+		t.Fatal("the sample shows no match list")
+	}
+	text = append(text[:i:i], bytes.ReplaceAll(text[i:], []byte("\n#"), []byte("\n"))...)
+	if c, err := Parse("mirrorwall.yaml", text); err != nil || len(c.Respond) != 1 {
+		t.Errorf("the sample's example: %v", err)
 	}
 }
 

@@ -230,7 +230,7 @@ func TestKillLosesNothing(t *testing.T) {
 func killAfter(t *testing.T, url, dir string, attempts int) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run", "^TestKillLosesNothing$")
-	cmd.Env = append(os.Environ(), "WEBHOOK_TEST_CHILD="+url, "WEBHOOK_TEST_DIR="+dir)
+	cmd.Env = append(os.Environ(), "WEBHOOK_TEST_CHILD="+url, "WEBHOOK_TEST_DIR="+dir, "TMPDIR="+dir) // a killed child leaves its folders
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
