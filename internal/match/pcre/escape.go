@@ -252,11 +252,12 @@ func (p *parser) classItem(s *set) error {
 // classMember parses a byte or a named set.
 func (p *parser) classMember() (c byte, named set, isSet bool, err error) {
 	rest := p.s[p.i:]
-	if strings.HasPrefix(rest, "[:") {
-		if end := strings.Index(rest, ":]"); end > 0 {
-			name, neg := strings.CutPrefix(rest[2:end], "^")
+	if after, ok := strings.CutPrefix(rest, "[:"); ok {
+		if name, _, ok := strings.Cut(after, ":]"); ok {
+			size := len("[:") + len(name) + len(":]")
+			name, neg := strings.CutPrefix(name, "^")
 			if named, isSet = posixSet(name); isSet {
-				p.i += end + 2
+				p.i += size
 				if neg {
 					named = named.inverse()
 				}
