@@ -36,32 +36,30 @@ func (p *varProblem) Error() string {
 func varProblems(v detect.Vars) (out []*varProblem) {
 	def := detect.DefaultVars()
 	addrs, ports := rule.NewResolver(v.AddressGroups), rule.NewResolver(v.PortGroups)
-	for _, name := range slices.Sorted(maps.Keys(v.AddressGroups)) {
-		if v.AddressGroups[name] == def.AddressGroups[name] {
+	out = groupProblems(out, "address-groups", v.AddressGroups, def.AddressGroups, rule.ParseAddresses, func(a *rule.Addresses) error {
+		_, err := addrs.Addresses(a)
+		return err
+	})
+	return groupProblems(out, "port-groups", v.PortGroups, def.PortGroups, rule.ParsePorts, func(p *rule.Ports) error {
+		_, err := ports.Ports(p)
+		return err
+	})
+}
+
+// groupProblems appends the problems of one kind of variables.
+func groupProblems[T any](out []*varProblem, group string, vars, def map[string]string, parse func(string, string) (T, error), resolve func(*T) error) []*varProblem {
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		text := vars[name]
+		if text == def[name] {
 			continue
 		}
-		text := v.AddressGroups[name]
-		_, bad := rule.ParseAddresses("", text)
-		a, err := rule.ParseAddresses("", "$"+name)
+		_, bad := parse("", text)
+		x, err := parse("", "$"+name)
 		if err == nil {
-			_, err = addrs.Addresses(&a)
+			err = resolve(&x)
 		}
 		if err != nil {
-			out = append(out, newVarProblem("address-groups", name, text, bad, err))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(v.PortGroups)) {
-		if v.PortGroups[name] == def.PortGroups[name] {
-			continue
-		}
-		text := v.PortGroups[name]
-		_, bad := rule.ParsePorts("", text)
-		p, err := rule.ParsePorts("", "$"+name)
-		if err == nil {
-			_, err = ports.Ports(&p)
-		}
-		if err != nil {
-			out = append(out, newVarProblem("port-groups", name, text, bad, err))
+			out = append(out, newVarProblem(group, name, text, bad, err))
 		}
 	}
 	return out
