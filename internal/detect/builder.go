@@ -20,8 +20,8 @@ type compiler struct {
 	words    map[string]*keyword
 	protoKW  map[string][]protoKeyword
 	regexps  map[regexpKey]*match.Regexp
-	addrs    map[string]addrResult
-	ports    map[string]portResult
+	addrs    map[string]*rule.AddrSet // nil: any
+	ports    map[string]*rule.PortSet
 	bitNames map[uint64]string
 	checked  []checkedBit
 	rep      *Report
@@ -38,6 +38,8 @@ type builder struct {
 	c *compiler
 	r *rule.Rule
 	s *Signature
+
+	opt *rule.Option // that is being read
 
 	groups    []*group // groups[0] is the payload's
 	cur       *group   // where tests go
@@ -70,8 +72,8 @@ func newCompiler(cfg *Config, rep *Report) *compiler {
 	c := &compiler{
 		cfg: cfg, classes: cfg.Classes, vars: cfg.Vars, bufs: newBuffers(cfg.Registry),
 		words: map[string]*keyword{}, protoKW: map[string][]protoKeyword{},
-		regexps: map[regexpKey]*match.Regexp{}, addrs: map[string]addrResult{},
-		ports: map[string]portResult{}, bitNames: map[uint64]string{}, rep: rep,
+		regexps: map[regexpKey]*match.Regexp{}, addrs: map[string]*rule.AddrSet{},
+		ports: map[string]*rule.PortSet{}, bitNames: map[uint64]string{}, rep: rep,
 	}
 	if c.classes == nil {
 		c.classes = DefaultClasses()
@@ -141,39 +143,12 @@ func (c *compiler) compileRule(r *rule.Rule) (*Signature, Verdict) {
 	}
 	b := &builder{c: c, r: r, s: s}
 	b.cur = b.newGroup(c.bufs.payload)
-	err := b.header()
-	var o *rule.Option
-	for i := 0; i < len(r.Options) && err == nil; i++ {
-		o = &r.Options[i]
-		if err = b.option(o); err != nil {
-			v.Pos = o.Pos
-		}
+	if o, err := b.read(); err != nil {
+		v.explain(o, err)
+		return nil, v
 	}
-	if err == nil {
-		err = b.finish()
-	}
-	if err == nil {
-		c.rep.Warnings = append(c.rep.Warnings, b.warnings...)
-		return s, v
-	}
-	v.Reason = err.Error()
-	var miss *missing
-	var ref *refusal
-	var val *rule.ValueError
-	switch {
-	case errors.As(err, &miss):
-		v.State, v.Proto = Inactive, miss.proto
-	case errors.As(err, &val) && o != nil:
-		v.State, v.Hint, v.Pos = Refused, val.Hint, o.ErrorAt(val).Pos
-	case errors.As(err, &ref):
-		v.State, v.Hint = Refused, ref.hint
-		if ref.pos != nil {
-			v.Pos = *ref.pos
-		}
-	default:
-		v.State = Refused
-	}
-	return nil, v
+	c.rep.Warnings = append(c.rep.Warnings, b.warnings...)
+	return s, v
 }
 
 // headOf copies what is kept of a rule: not the options and addresses, which

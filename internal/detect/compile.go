@@ -71,7 +71,7 @@ func Compile(files []*rule.File, cfg *Config) (*Ruleset, *Report) {
 	}
 	c := newCompiler(&conf, rep)
 	rs := &Ruleset{cfg: conf, bitNames: c.bitNames}
-	latest := latestRevisions(files)
+	latest := c.latestRevisions(files)
 	for _, f := range files {
 		for _, r := range f.Rules {
 			if r.Disabled {
@@ -91,13 +91,14 @@ func Compile(files []*rule.File, cfg *Config) (*Ruleset, *Report) {
 type ruleKey struct{ gid, sid uint32 }
 
 // latestRevisions finds, for each sid, the rule that counts: the one with the
-// highest revision, of those the first.
-func latestRevisions(files []*rule.File) map[ruleKey]*rule.Rule {
+// highest revision, of those the first. One whose requirements are not met
+// stands back: sets bring a rule in several versions, each with its own.
+func (c *compiler) latestRevisions(files []*rule.File) map[ruleKey]*rule.Rule {
 	latest := map[ruleKey]*rule.Rule{}
 	for _, f := range files {
 		for _, r := range f.Rules {
 			k := ruleKey{r.GID, r.SID}
-			if old := latest[k]; !r.Disabled && (old == nil || r.Rev > old.Rev) {
+			if old := latest[k]; !r.Disabled && (old == nil || !c.wanted(old) || r.Rev > old.Rev && c.wanted(r)) {
 				latest[k] = r
 			}
 		}
@@ -106,9 +107,9 @@ func latestRevisions(files []*rule.File) map[ruleKey]*rule.Rule {
 }
 
 func (rs *Ruleset) addRule(c *compiler, r, latest *rule.Rule) {
-	if latest != r {
-		c.rep.add(Verdict{SID: r.SID, GID: r.GID, Rev: r.Rev, Pos: r.Pos, Rule: headOf(r), State: Refused,
-			Reason: fmt.Sprintf("sid %d: also at %s, revision %d", r.SID, latest.Pos, latest.Rev),
+	if latest != r && c.wanted(r) {
+		c.rep.add(Verdict{SID: r.SID, GID: r.GID, Rev: r.Rev, Pos: optionPos(r, "sid"), Rule: headOf(r), State: Refused,
+			Reason: fmt.Sprintf("also at %s, revision %d", latest.Pos, latest.Rev),
 			Hint:   "a sid may be used once; the highest revision runs"})
 		return
 	}

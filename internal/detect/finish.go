@@ -46,7 +46,7 @@ func (b *builder) finishGroups() error {
 			o := &g.ops[i]
 			if o.kind == opContent {
 				if err := finishContent(o, g); err != nil {
-					return err
+					return at(contentPos(b.r, o, "depth", "within", "startswith", "distance", "offset"), err)
 				}
 			}
 			o.retry, o.final = retries(g.ops, i), final(g.ops, i)
@@ -230,8 +230,8 @@ func (b *builder) finishApp() error {
 		}
 	}
 	if all == 0 {
-		return refuse("its buffers never exist together in one direction and protocol",
-			"check the protocol in the header, and flow:to_server or to_client")
+		return at(b.elsewherePos(), refuse("its buffers never exist together in one direction and protocol",
+			"check the protocol in the header, and flow:to_server or to_client"))
 	}
 	s.dirs, s.appMask = ok, all
 	return nil

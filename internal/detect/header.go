@@ -110,25 +110,15 @@ func (e *ends) hold(src, dst *packet.Addr, sp, dp uint16) bool {
 	return e.dst == nil || e.dst.Contains(*dst)
 }
 
-type addrResult struct {
-	set *rule.AddrSet // nil: any
-	err error
-}
-
-type portResult struct {
-	set *rule.PortSet
-	err error
-}
-
 // header compiles what stands before the options.
 func (b *builder) header() error {
-	if err := b.headerProto(); err != nil {
-		return err
-	}
-	if err := b.hook(); err != nil {
-		return err
-	}
 	s, r := b.s, b.r
+	if err := at(protoPos(r, 0), b.headerProto()); err != nil {
+		return err
+	}
+	if err := at(protoPos(r, len(r.Proto)+1), b.hook()); err != nil {
+		return err
+	}
 	s.NoAlert = r.Action == rule.ActionConfig
 	s.transactional = r.Transactional
 	var err error
@@ -243,28 +233,34 @@ func growsAt(desc *proto.Descriptor, d Dir, state uint8) bool {
 
 func (c *compiler) resolveAddr(a rule.Addresses) (*rule.AddrSet, error) {
 	key := string(appendAddrKey(nil, &a.Root))
-	if r, ok := c.addrs[key]; ok {
-		return r.set, r.err
+	if set, ok := c.addrs[key]; ok {
+		return set, nil
 	}
 	set, err := a.Resolve(c.vars.addresses())
-	if err == nil && set.IsAny() {
+	if err != nil {
+		return nil, err // it names a place, which is this rule's
+	}
+	if set.IsAny() {
 		set = nil
 	}
-	c.addrs[key] = addrResult{set, err}
-	return set, err
+	c.addrs[key] = set
+	return set, nil
 }
 
 func (c *compiler) resolvePort(p rule.Ports) (*rule.PortSet, error) {
 	key := string(appendPortKey(nil, &p.Root))
-	if r, ok := c.ports[key]; ok {
-		return r.set, r.err
+	if set, ok := c.ports[key]; ok {
+		return set, nil
 	}
 	set, err := p.Resolve(c.vars.ports())
-	if err == nil && set.IsAny() {
+	if err != nil {
+		return nil, err
+	}
+	if set.IsAny() {
 		set = nil
 	}
-	c.ports[key] = portResult{set, err}
-	return set, err
+	c.ports[key] = set
+	return set, nil
 }
 
 // appendAddrKey writes an expression so that equal texts share one set. The

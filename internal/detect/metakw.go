@@ -21,7 +21,7 @@ func metaKeywords() []keyword {
 		{name: "reference", parse: parseReference},
 		{name: "metadata", parse: parseMetadata},
 		{name: "target", parse: parseTarget},
-		{name: "requires", parse: parseRequires},
+		{name: "requires", parse: ok}, // see requirements
 		{name: "noalert", arg: argNone, parse: func(b *builder, _ *rule.Option) error {
 			b.s.NoAlert = true
 			return nil
@@ -111,92 +111,4 @@ func parseTarget(b *builder, opt *rule.Option) error {
 	default:
 		return refuse(fmt.Sprintf("want src_ip or dest_ip, got %q", v), "")
 	}
-}
-
-// parseRequires reads "feature x, version >= 7.0.3 < 8 | >= 8.0.1, keyword y".
-func parseRequires(b *builder, opt *rule.Option) error {
-	for _, a := range splitArgs(opt.Value) {
-		word, arg, _ := strings.Cut(a, " ")
-		arg = strings.TrimSpace(arg)
-		switch word {
-		case "version":
-			ok, err := versionHolds(arg)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return refuse(fmt.Sprintf("requires: version %s; this is 8.0.8's language", arg), "")
-			}
-		case "keyword":
-			if b.c.lookup(arg) == nil && foreignKeyword(arg) == "" {
-				return refuse(fmt.Sprintf("requires: keyword %q is not known here", arg), "")
-			}
-		case "feature":
-			return refuse(fmt.Sprintf("requires: feature %q is not here", arg), "")
-		default:
-			return refuse(fmt.Sprintf("requires: %q is not known here", a), "")
-		}
-	}
-	return nil
-}
-
-// suricataVersion is whose language is spoken.
-func suricataVersion() [3]int { return [3]int{8, 0, 8} }
-
-func versionHolds(expr string) (bool, error) {
-	for _, alt := range strings.Split(expr, "|") {
-		all := true
-		fields := strings.Fields(strings.NewReplacer("<", " <", ">", " >").Replace(alt))
-		fields = strings.Fields(strings.ReplaceAll(strings.ReplaceAll(strings.Join(fields, " "), "> =", ">="), "< =", "<="))
-		for i := 0; i < len(fields); i++ {
-			sign := strings.TrimRight(fields[i], "0123456789.")
-			num := strings.TrimPrefix(fields[i], sign)
-			if num == "" && i+1 < len(fields) {
-				i++
-				num = fields[i]
-			}
-			cmp, err := compareVersion(num)
-			if err != nil {
-				return false, err
-			}
-			switch sign {
-			case ">=":
-				all = all && cmp >= 0
-			case "<=":
-				all = all && cmp <= 0
-			case ">":
-				all = all && cmp > 0
-			case "<":
-				all = all && cmp < 0
-			default:
-				return false, refuse(fmt.Sprintf("requires: want <, <=, > or >=, got %q", fields[i]), "")
-			}
-		}
-		if all {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// compareVersion says whether ours is below (-1), equal to (0) or above s.
-func compareVersion(s string) (int, error) {
-	ours := suricataVersion()
-	parts := strings.Split(s, ".")
-	for i := range ours {
-		n := 0
-		if i < len(parts) {
-			var err error
-			if n, err = strconv.Atoi(parts[i]); err != nil {
-				return 0, refuse(fmt.Sprintf("requires: want a version, got %q", s), "")
-			}
-		}
-		if ours[i] != n {
-			if ours[i] < n {
-				return -1, nil
-			}
-			return 1, nil
-		}
-	}
-	return 0, nil
 }

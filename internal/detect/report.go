@@ -13,7 +13,8 @@ type State uint8
 const (
 	// Active: the rule runs.
 	Active State = iota
-	// Inactive: the rule is right, but needs a protocol that has no parser here.
+	// Inactive: the rule is right, but needs a protocol that has no parser here,
+	// or requires what is not here.
 	Inactive
 	// Refused: the rule can't be understood, or would not mean what it says.
 	Refused
