@@ -3,7 +3,7 @@ BIN  := bin/mirrorwall
 EXAM ?= ../shared/exam
 export CGO_ENABLED ?= 0
 
-.PHONY: help build run test check race fuzz exam bench bench-peer golden e2e clean
+.PHONY: help build run test check race fuzz exam differential bench bench-peer golden e2e clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,10 @@ fuzz: ## fuzz the packages that changed since BASE, FUZZTIME in all (default 120
 
 exam: build ## the public captures with the right answers, against bench/floors.json
 	scripts/exam.py --exam $(EXAM) --bin $(BIN)
+
+differential: ## our alerts against the peer's on every capture of EXAM; see bench/differential.md
+	go build -trimpath -o .cache/differential/ours ./bench/differential
+	scripts/differential.py --exam $(EXAM) --ours .cache/differential/ours --peer .cache/peer/suricata $(DIFFFLAGS)
 
 bench: ## Go benchmarks of the packet path
 	go test -run '^$$' -bench . -benchmem ./internal/...
