@@ -1,22 +1,19 @@
 package cli
 
 import (
-	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
-	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mirrorwall/mirrorwall/apps"
+	"github.com/mirrorwall/mirrorwall/internal/config"
 	"github.com/mirrorwall/mirrorwall/internal/detect"
 	"github.com/mirrorwall/mirrorwall/internal/record"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
@@ -35,6 +32,29 @@ func (a *app) loadRules(paths []string, cfg *sensor.Config, st *sensor.Settings)
 	}
 	rs, rep := detect.Compile(parsed.files, cfg.DetectConfig(st.Vars))
 	return rs, newRuleReport(parsed, rep), nil
+}
+
+// configRules parses the rules that a configuration names.
+func configRules(c *config.Rules) (*parsedRules, error) {
+	paths, err := ruleFiles(c.Files)
+	if err != nil {
+		return nil, err
+	}
+	parsed := &parsedRules{}
+	if c.Bundled {
+		if parsed, err = bundledRules(); err != nil {
+			return nil, err
+		}
+	}
+	if len(paths) > 0 {
+		more, err := parseRules(paths)
+		if err != nil {
+			return nil, err
+		}
+		parsed.files = append(parsed.files, more.files...)
+		parsed.errs = append(parsed.errs, more.errs...)
+	}
+	return parsed, nil
 }
 
 // parsedRules are rule files and what their parser refused.
@@ -93,6 +113,7 @@ type ruleReport struct {
 	Active   int              `json:"active"`
 	Inactive int              `json:"inactive"`
 	Refused  int              `json:"refused"`
+	Warnings map[string]int   `json:"warnings,omitempty"` // by kind; of rules check alone
 	errors   []*rule.Error    // refused by the parser
 	verdicts []detect.Verdict // refused or inactive
 	warnings []detect.Verdict
@@ -148,12 +169,37 @@ func (r *ruleReport) noteBundled(w io.Writer) {
 
 // detail prints a verdict as the parser prints its errors: the line, a caret,
 // the hint.
-func detail(v detect.Verdict) string {
-	e := &rule.Error{Pos: v.Pos, Msg: fmt.Sprintf("sid %d: %s: %s", v.SID, v.State, v.Reason), Hint: v.Hint}
-	if r := v.Rule; r != nil && r.Pos.Line == v.Pos.Line && r.Pos.Column == 1 {
-		e.Line = r.Text
+func detail(v detect.Verdict) string { return verdictError(v, v.State.String()).Detail() }
+
+// verdictError is a verdict as an error about its line; word says what became
+// of the rule.
+func verdictError(v detect.Verdict, word string) *rule.Error {
+	e := &rule.Error{Pos: v.Pos, Msg: fmt.Sprintf("sid %d: %s: %s", v.SID, word, v.Reason), Hint: v.Hint}
+	if r := v.Rule; r != nil && r.Pos.Line == v.Pos.Line {
+		e.Line = strings.Repeat(" ", r.Pos.Column-1) + r.Text
+	} else if v.Pos.Column > 1 {
+		e.Line = sourceLine(v.Pos)
 	}
-	return e.Detail()
+	return e
+}
+
+// sourceLine reads the line of a rule that goes over several; "" when the file
+// is not to be had any more.
+func sourceLine(p rule.Pos) string {
+	text, err := os.ReadFile(p.File)
+	if name, ok := strings.CutPrefix(p.File, bundledDir+"/"); ok {
+		text, err = fs.ReadFile(rules.FS, name)
+	}
+	if err != nil {
+		return ""
+	}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		if n++; n == p.Line {
+			return strings.TrimRight(line, "\r\n")
+		}
+	}
+	return ""
 }
 
 func (a *app) rulesCommand() *cobra.Command {
@@ -169,20 +215,18 @@ func (a *app) rulesCommand() *cobra.Command {
 
 type rulesFlags struct {
 	json   bool
-	strict bool
 	set    []string
 	rules  []string
+	config string
 }
 
-func (f *rulesFlags) add(c *cobra.Command, withRules bool) {
-	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
-	f.addSet(c)
-	if withRules {
-		f.addRules(c)
-	}
+func (f *rulesFlags) addJSON(c *cobra.Command) {
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON, one object a line")
 }
 
-func (f *rulesFlags) addSet(c *cobra.Command) {
+// add has the flags that say which rules, and with which variables.
+func (f *rulesFlags) add(c *cobra.Command) {
+	c.Flags().StringVarP(&f.config, "config", "c", "", "take rules and variables from the configuration `file`")
 	c.Flags().StringArrayVar(&f.set, "set", nil, "change a setting, `key=value` (vars.address-groups.HOME_NET=…)")
 }
 
@@ -190,190 +234,65 @@ func (f *rulesFlags) addRules(c *cobra.Command) {
 	c.Flags().StringArrayVarP(&f.rules, "rules", "r", nil, "rules `file` instead of the bundled set; may be repeated")
 }
 
-// compile loads the rules that a rules command works on.
-func (a *app) compile(f *rulesFlags, paths []string) (*detect.Ruleset, *ruleReport, error) {
+// compiledRules are what a rules command works on.
+type compiledRules struct {
+	set    *detect.Ruleset
+	report *ruleReport
+	parsed *parsedRules
+	bytes  int // of the active rules' text
+	took   time.Duration
+}
+
+// compile loads the rules that a rules command works on: those of paths, else
+// those of the configuration, else the bundled set.
+func (a *app) compile(f *rulesFlags, paths []string) (*compiledRules, error) {
 	cfg, err := sensor.DefaultConfig(catalogue())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	st := sensor.NewSettings(cfg)
+	out := &compiledRules{}
+	start := time.Now()
+	if f.config != "" {
+		c, err := loadConfig(f.config, checkConfig)
+		if err != nil {
+			return nil, err
+		}
+		st.Vars = withVars(st.Vars, c.Vars)
+		if len(paths) == 0 {
+			if out.parsed, err = configRules(&c.Rules); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := f.settings(st); err != nil {
+		return nil, err
+	}
+	if out.parsed == nil {
+		if out.parsed, err = parseRules(paths); err != nil {
+			return nil, err
+		}
+	}
+	set, rep := detect.Compile(out.parsed.files, cfg.DetectConfig(st.Vars))
+	out.set, out.report, out.took = set, newRuleReport(out.parsed, rep), time.Since(start)
+	for _, s := range set.Signatures() {
+		out.bytes += len(s.Rule.Text)
+	}
+	return out, nil
+}
+
+// settings applies --set.
+func (f *rulesFlags) settings(st *sensor.Settings) error {
 	for _, kv := range f.set {
 		key, value, ok := strings.Cut(kv, "=")
 		if !ok {
-			return nil, nil, notKeyValue(kv)
+			return notKeyValue(kv)
 		}
 		if err := st.Set(key, value); err != nil {
-			return nil, nil, &failure{err: fmt.Errorf("--set %w", err), hint: "rules depend on vars.address-groups.NAME and vars.port-groups.NAME", code: exitUsage}
+			return &failure{err: fmt.Errorf("--set %w", err), hint: "rules depend on vars.address-groups.NAME and vars.port-groups.NAME", code: exitUsage}
 		}
 	}
-	return a.loadRules(paths, cfg, st)
-}
-
-func (a *app) rulesCheck() *cobra.Command {
-	var f rulesFlags
-	c := &cobra.Command{
-		Use:   "check [FILE...]",
-		Short: "Say which rules load, and why the others do not",
-		Long: "Check parses and compiles rule files (the bundled set when none is named) and\n" +
-			"lists every rule that is refused (it can't be understood, or would not mean\n" +
-			"what it says) or inactive (it needs a protocol that has no parser here).\n" +
-			"Refused rules never stop the others; with --strict they make the status 1.",
-		RunE: func(_ *cobra.Command, args []string) error {
-			_, rep, err := a.compile(&f, args)
-			if err != nil {
-				return err
-			}
-			if f.json {
-				err = a.checkJSON(rep)
-			} else {
-				a.checkText(rep)
-			}
-			if err == nil && f.strict && rep.Refused > 0 {
-				return &failure{err: fmt.Errorf("%d of %d rules refused", rep.Refused, rep.Rules), code: exitFailed}
-			}
-			return err
-		},
-	}
-	f.add(c, false)
-	c.Flags().BoolVar(&f.strict, "strict", false, "refused rules are a failure")
-	return c
-}
-
-func (a *app) checkText(rep *ruleReport) {
-	for _, e := range rep.errors {
-		fmt.Fprintln(a.out, e.Detail())
-	}
-	for _, v := range rep.verdicts {
-		fmt.Fprintln(a.out, detail(v))
-	}
-	for _, v := range rep.warnings {
-		fmt.Fprintf(a.out, "%s: warning: sid %d: %s\n", v.Pos, v.SID, v.Reason)
-		if v.Hint != "" {
-			fmt.Fprintf(a.out, "\thint: %s\n", v.Hint)
-		}
-	}
-	rep.noteBundled(a.out)
-	fmt.Fprintf(a.out, "%d rules: %d active, %d inactive, %d refused\n", rep.Rules, rep.Active, rep.Inactive, rep.Refused)
-}
-
-// checkLine is one line of rules check --json.
-type checkLine struct {
-	State  string `json:"state"`
-	SID    uint32 `json:"sid,omitempty"`
-	File   string `json:"file"`
-	Line   int    `json:"line"`
-	Column int    `json:"column"`
-	Reason string `json:"reason"`
-	Hint   string `json:"hint,omitempty"`
-	Proto  string `json:"proto,omitempty"`
-}
-
-func (a *app) checkJSON(rep *ruleReport) error {
-	enc := json.NewEncoder(a.out)
-	var errs []error
-	for _, e := range rep.errors {
-		errs = append(errs, enc.Encode(checkLine{State: "refused", File: e.Pos.File, Line: e.Pos.Line, Column: e.Pos.Column, Reason: e.Msg, Hint: e.Hint}))
-	}
-	for _, v := range rep.verdicts {
-		errs = append(errs, enc.Encode(checkLine{
-			State: v.State.String(), SID: v.SID, File: v.Pos.File, Line: v.Pos.Line, Column: v.Pos.Column,
-			Reason: v.Reason, Hint: v.Hint, Proto: v.Proto,
-		}))
-	}
-	for _, v := range rep.warnings {
-		errs = append(errs, enc.Encode(checkLine{
-			State: "warning", SID: v.SID, File: v.Pos.File, Line: v.Pos.Line, Column: v.Pos.Column,
-			Reason: v.Reason, Hint: v.Hint,
-		}))
-	}
-	return errors.Join(append(errs, enc.Encode(rep))...)
-}
-
-func (a *app) rulesList() *cobra.Command {
-	var f rulesFlags
-	c := &cobra.Command{
-		Use:   "list",
-		Short: "List the active signatures",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			rs, _, err := a.compile(&f, f.rules)
-			if err != nil {
-				return err
-			}
-			if f.json {
-				return a.listJSON(rs)
-			}
-			table(a.out, func(tw *tabwriter.Writer) {
-				fmt.Fprintln(tw, "SID\tREV\tSEVERITY\tCLASS\tNAME")
-				for _, s := range rs.Signatures() {
-					fmt.Fprintf(tw, "%d\t%d\t%s\t%s\t%s\n", s.SID, s.Rev, severityOf(s), cmp.Or(s.Classtype, "-"), printable(s.Msg))
-				}
-			})
-			return nil
-		},
-	}
-	f.add(c, true)
-	return c
-}
-
-func (a *app) listJSON(rs *detect.Ruleset) error {
-	enc := json.NewEncoder(a.out)
-	enc.SetEscapeHTML(false)
-	for _, s := range rs.Signatures() {
-		meta := map[string][]string{}
-		for _, kv := range s.Metadata {
-			meta[kv[0]] = append(meta[kv[0]], kv[1])
-		}
-		if err := enc.Encode(struct {
-			SID      uint32              `json:"sid"`
-			GID      uint32              `json:"gid"`
-			Rev      uint32              `json:"rev"`
-			Severity string              `json:"severity"`
-			Class    string              `json:"classtype,omitempty"`
-			Name     string              `json:"name"`
-			Metadata map[string][]string `json:"metadata,omitempty"`
-			File     string              `json:"file"`
-			Line     int                 `json:"line"`
-			Text     string              `json:"text"`
-		}{s.SID, s.GID, s.Rev, severityOf(s), s.Classtype, s.Msg, meta, s.Rule.Pos.File, s.Rule.Pos.Line, s.Rule.Text}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *app) rulesExplain() *cobra.Command {
-	var f rulesFlags
-	c := &cobra.Command{
-		Use:   "explain SID",
-		Short: "Show how a signature is looked for",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			sid, err := strconv.ParseUint(args[0], 10, 32)
-			if err != nil {
-				return &failure{err: fmt.Errorf("sid: want a number, got %q", args[0]), code: exitUsage}
-			}
-			rs, rep, err := a.compile(&f, f.rules)
-			if err != nil {
-				return err
-			}
-			for _, s := range rs.Signatures() {
-				if uint64(s.SID) == sid {
-					fmt.Fprintln(a.out, rs.Explain(s))
-					return nil
-				}
-			}
-			for _, v := range rep.verdicts {
-				if uint64(v.SID) == sid {
-					return &failure{err: errors.New(detail(v)), code: exitWanting}
-				}
-			}
-			return fail(fmt.Errorf("no rule with sid %d", sid), "name the rules file with --rules")
-		},
-	}
-	f.addSet(c)
-	f.addRules(c)
-	return c
+	return checkVars(st.Vars)
 }
 
 // severityOf is a signature's severity in PAN-OS's words.

@@ -151,23 +151,9 @@ func (s *service) openSensorConfig(a *app) error {
 // compile reads the rule files and compiles them, once more for each tenant
 // with variables of its own.
 func (s *service) compile(a *app) (*sensor.Rules, *ruleReport, error) {
-	paths, err := ruleFiles(s.cfg.Rules.Files)
+	parsed, err := configRules(&s.cfg.Rules)
 	if err != nil {
 		return nil, nil, err
-	}
-	parsed := &parsedRules{}
-	if s.cfg.Rules.Bundled {
-		if parsed, err = bundledRules(); err != nil {
-			return nil, nil, err
-		}
-	}
-	if len(paths) > 0 {
-		more, err := parseRules(paths)
-		if err != nil {
-			return nil, nil, err
-		}
-		parsed.files = append(parsed.files, more.files...)
-		parsed.errs = append(parsed.errs, more.errs...)
 	}
 	vars := withVars(detect.DefaultVars(), s.cfg.Vars)
 	if err := checkVars(vars); err != nil {

@@ -23,7 +23,6 @@ type compiler struct {
 	addrs    map[string]*rule.AddrSet // nil: any
 	ports    map[string]*rule.PortSet
 	bitNames map[uint64]string
-	checked  []checkedBit
 	rep      *Report
 }
 
@@ -340,8 +339,15 @@ func (b *builder) stateTest(t packetTest) { b.s.tests = append(b.s.tests, t) }
 
 func (b *builder) after(a action) { b.s.actions = append(b.s.actions, a) }
 
-// warn notes a complaint about a rule that may run nevertheless.
-func (b *builder) warn(msg, hint string) {
-	b.warnings = append(b.warnings, Verdict{SID: b.r.SID, GID: b.r.GID, Rev: b.r.Rev,
-		Pos: b.r.Pos, Reason: msg, Hint: hint, Rule: b.s.Rule})
+// warn notes a word without an effect, of a rule that may run nevertheless.
+func (b *builder) warn(msg, hint string) { b.lint(LintNoEffect, msg, hint) }
+
+// lint notes a complaint about the option that is being read.
+func (b *builder) lint(kind Lint, msg, hint string) {
+	at := b.r.Pos
+	if b.opt != nil {
+		at = b.opt.Pos
+	}
+	b.warnings = append(b.warnings, Verdict{SID: b.r.SID, GID: b.r.GID, Rev: b.r.Rev, Lint: kind,
+		Pos: at, Reason: msg, Hint: hint, Rule: b.s.Rule})
 }

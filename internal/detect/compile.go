@@ -80,7 +80,6 @@ func Compile(files []*rule.File, cfg *Config) (*Ruleset, *Report) {
 			rs.addRule(c, r, latest[ruleKey{r.GID, r.SID}])
 		}
 	}
-	c.warnUnset(files)
 	rs.order()
 	rs.applyThresholds(c)
 	rs.group(c)
@@ -119,7 +118,6 @@ func (rs *Ruleset) addRule(c *compiler, r, latest *rule.Rule) {
 		s.chooseFast()
 		s.settleClasses(c.cfg.Registry)
 		rs.sigs = append(rs.sigs, s)
-		c.noteChecked(r)
 	}
 	c.rep.add(v)
 }

@@ -87,31 +87,20 @@ func directions(s *Signature) string {
 // foundBy says what must be there before the rule is evaluated.
 func (rs *Ruleset) foundBy(s *Signature) string {
 	kinds := [...]string{"anywhere in it", "as the whole of it", "at its end", "at its start"}
-	switch {
-	case s.fast.buf != nil:
+	if s.fast.buf != nil {
 		out := fmt.Sprintf("fast pattern %s, %s", s.fast.explain, kinds[s.fast.kind])
 		if n := s.fast.limit; s.fast.kind == fastAnywhere && n > 0 && n <= headBytes {
 			out = fmt.Sprintf("fast pattern %s, in its first %d bytes", s.fast.explain, n)
 		}
 		return out + rs.sharers(s)
-	case s.kind == kindIP && s.ends.src == nil && s.ends.dst == nil:
-		return "nothing: evaluated for every flow and direction"
-	case s.kind == kindIP:
-		return "the address table"
-	case s.onDecodeEvent:
-		return "a decoder event on the packet"
-	case s.onStreamEvent:
-		return "a stream event on the packet"
-	case s.kind == kindTx:
-		return "nothing: evaluated for every transaction of its protocols; a content in a buffer would help"
-	case s.payload != nil && !s.onPacket:
-		return "nothing: evaluated for every chunk of a stream; a content would help"
-	case s.key.hasFlags:
-		return "the packet's TCP flags"
-	case fewPorts(s.ends.dp) != nil && !s.both:
-		return "the destination port"
 	}
-	return "nothing: evaluated for every packet of its kind; a content or a destination port would help"
+	found := s.found()
+	hints := map[foundBy]string{foundTx: "; a content in a buffer would help", foundChunk: "; a content would help",
+		foundPacket: "; a content or a destination port would help"}
+	if found == foundFlow || found == foundTxTest || found.costly() {
+		return "nothing: " + found.String() + hints[found]
+	}
+	return found.String()
 }
 
 // sharers says how many other rules have the same fast pattern.

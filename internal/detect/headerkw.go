@@ -207,7 +207,8 @@ func cutModifier(s string) (string, byte) {
 	return s, 0
 }
 
-func parseTCPFlags(b *builder, opt *rule.Option) error {
+// tcpFlags reads what a flags option asks for.
+func tcpFlags(opt *rule.Option) (flagTest, error) {
 	letters := map[byte]uint8{'F': packet.FIN, 'S': packet.SYN, 'R': packet.RST, 'P': packet.PSH,
 		'A': packet.ACK, 'U': packet.URG, 'E': packet.ECE, 'C': packet.CWR, '2': packet.ECE,
 		'1': packet.CWR, '0': 0}
@@ -219,13 +220,20 @@ func parseTCPFlags(b *builder, opt *rule.Option) error {
 	flags, mod := cutModifier(flags)
 	want, err := bitsOf(flags, letters)
 	if err != nil {
-		return err
+		return flagTest{}, err
 	}
 	skip, err := bitsOf(ignore, letters)
 	if err != nil {
+		return flagTest{}, err
+	}
+	return flagTest{want: want, mask: ^skip, op: mod}, nil
+}
+
+func parseTCPFlags(b *builder, opt *rule.Option) error {
+	t, err := tcpFlags(opt)
+	if err != nil {
 		return err
 	}
-	t := flagTest{want: want, mask: ^skip, op: mod}
 	b.s.key.flags, b.s.key.hasFlags = t, true
 	b.packetTest(func(c *ctx) bool { return c.p.Proto == packet.ProtoTCP && t.holds(c.p.TCP.Flags) })
 	return nil

@@ -63,7 +63,7 @@ func parseClasstype(b *builder, opt *rule.Option) error {
 	b.s.Classtype = name
 	c, known := b.c.classes[name]
 	if !known {
-		b.warn(fmt.Sprintf("classtype: unknown %q", name), "the rule gets priority 3")
+		b.lint(LintUnknownClass, fmt.Sprintf("classtype: unknown %q", name), "the rule gets priority 3")
 		return nil
 	}
 	b.s.Category = c.Description

@@ -32,6 +32,7 @@ type Verdict struct {
 	GID    uint32     `json:"gid"`
 	Rev    uint32     `json:"rev"`
 	State  State      `json:"state"`
+	Lint   Lint       `json:"lint,omitempty"` // of a warning: its kind
 	Pos    rule.Pos   `json:"pos"`
 	Reason string     `json:"reason,omitempty"`
 	Hint   string     `json:"hint,omitempty"`

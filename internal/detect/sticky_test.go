@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,9 +73,14 @@ func TestUnsetFlowbits(t *testing.T) {
 		ruleOf(5, head, `flowbits:isset,on; flowbits:isnotset,never`) +
 		ruleOf(6, head, `flowbits:isset,cleared; flowbits:unset,cleared`) +
 		ruleOf(7, head, `flowbits:isset,refused; depth:x`)
-	_, rep := compileText(t, text)
+	f, _ := rule.ParseFile("x", []byte(text))
+	lint := func() (unset []Verdict) {
+		rs, _ := Compile([]*rule.File{f}, testConfig())
+		return slices.DeleteFunc(rs.Lint([]*rule.File{f}), func(v Verdict) bool { return v.Lint != LintUnsetFlowbit })
+	}
+	unset := lint()
 	var got []string
-	for _, w := range rep.Warnings {
+	for _, w := range unset {
 		got = append(got, w.Reason)
 	}
 	want := `flowbits: no loaded rule sets "typo" flowbits: no loaded rule sets "cleared"`
@@ -82,11 +88,11 @@ func TestUnsetFlowbits(t *testing.T) {
 		t.Fatalf("want %s\ngot  %s", want, s)
 	}
 	column := strings.Index(text, "flowbits") + 1
-	if p := rep.Warnings[0].Pos; p.Line != 1 || p.Column != column || rep.Warnings[0].SID != 1 {
-		t.Errorf("want 1:%d, got %s", column, rep.Warnings[0])
+	if p := unset[0].Pos; p.Line != 1 || p.Column != column || unset[0].SID != 1 {
+		t.Errorf("want 1:%d, got %s", column, unset[0])
 	}
-	f, _ := rule.ParseFile("x", []byte(text+"alert nonsense\n"))
-	if _, rep = Compile([]*rule.File{f}, testConfig()); len(rep.Warnings) != 0 {
-		t.Errorf("a rule is unknown: got %v", rep.Warnings)
+	f, _ = rule.ParseFile("x", []byte(text+"alert nonsense\n"))
+	if unset = lint(); len(unset) != 0 {
+		t.Errorf("a rule is unknown: got %v", unset)
 	}
 }

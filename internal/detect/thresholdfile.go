@@ -36,7 +36,7 @@ func (rs *Ruleset) applyThresholds(c *compiler) {
 		l, err := c.thresholdLine(text)
 		if err != nil {
 			c.rep.Warnings = append(c.rep.Warnings, Verdict{
-				Pos:    rule.Pos{File: "threshold file", Line: n, Column: 1},
+				Lint: LintThreshold, Pos: rule.Pos{File: "threshold file", Line: n, Column: 1},
 				Reason: err.Error(), Hint: "the line is left out"})
 			continue
 		}

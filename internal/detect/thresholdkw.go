@@ -53,7 +53,7 @@ func thresholdKeywords() []keyword {
 
 func parseThreshold(b *builder, opt *rule.Option, t threshold) error {
 	if b.s.limit.kind != limitNone {
-		b.warn("threshold: given twice", "the last one counts")
+		b.lint(LintThreshold, "threshold: given twice", "the last one counts")
 	}
 	detection := t.kind == limitDetection
 	for _, w := range splitArgs(opt.Value) {

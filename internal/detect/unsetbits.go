@@ -7,29 +7,10 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
-// checkedBit is a flowbit that an active rule asks for.
-type checkedBit struct {
-	name string
-	rule *rule.Rule
-	pos  rule.Pos
-}
-
-// noteChecked files the flowbits that r asks for.
-func (c *compiler) noteChecked(r *rule.Rule) {
-	for i := range r.Options {
-		o := &r.Options[i]
-		if cmd, names := flowbitsOf(o); cmd == "isset" {
-			for _, n := range names {
-				c.checked = append(c.checked, checkedBit{n, r, o.Pos})
-			}
-		}
-	}
-}
-
-// warnUnset complains, once a name, about flowbits that active rules ask for
+// unset complains, once a name, about flowbits that active rules ask for
 // and no enabled rule sets: nearly always a typo. Rules that were not
 // understood may be the ones that set them, so then it is silent.
-func (c *compiler) warnUnset(files []*rule.File) {
+func (l *linter) unset(files []*rule.File, active map[rule.Pos]*Signature) {
 	set := map[string]bool{}
 	for _, f := range files {
 		if f.Refused > 0 {
@@ -39,15 +20,31 @@ func (c *compiler) warnUnset(files []*rule.File) {
 			noteSet(set, r)
 		}
 	}
-	for _, b := range c.checked {
-		if set[b.name] {
+	for _, f := range files {
+		for _, r := range f.Rules {
+			if active[r.Pos] != nil && !r.Disabled {
+				l.unsetIn(r, set)
+			}
+		}
+	}
+}
+
+// unsetIn complains about what r asks for and is not in set.
+func (l *linter) unsetIn(r *rule.Rule, set map[string]bool) {
+	for i := range r.Options {
+		o := &r.Options[i]
+		cmd, names := flowbitsOf(o)
+		if cmd != "isset" {
 			continue
 		}
-		set[b.name] = true // one warning a name
-		r := b.rule
-		c.rep.Warnings = append(c.rep.Warnings, Verdict{SID: r.SID, GID: r.GID, Rev: r.Rev, Pos: b.pos,
-			Reason: fmt.Sprintf("flowbits: no loaded rule sets %q", b.name),
-			Hint:   "isset never holds; check the name, or load the rules that set it", Rule: headOf(r)})
+		for _, n := range names {
+			if set[n] {
+				continue
+			}
+			set[n] = true // one complaint a name
+			l.about(r, LintUnsetFlowbit, o.Pos, fmt.Sprintf("flowbits: no loaded rule sets %q", n),
+				"isset never holds; check the name, or load the rules that set it")
+		}
 	}
 }
 
