@@ -117,7 +117,7 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	if lost := out.Err(); lost != nil {
 		finished = lost // says it for all writes together
 	}
-	err = errors.Join(append(bad, finished, out.Close())...)
+	err = errors.Join(append(bad, finished, cfg.SaveDatasets(), out.Close())...)
 	if f.stats != "" {
 		err = errors.Join(err, writeStats(f.stats, w))
 	}

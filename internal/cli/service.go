@@ -126,6 +126,7 @@ func (s *service) openSensorConfig(a *app) error {
 	cfg.FlowInterval = int64(c.FlowInterval)
 	cfg.Log = sensor.LogConfig{DecodeAnomalies: s.cfg.EVE.DecodeAnomalies, StreamAnomalies: s.cfg.EVE.StreamAnomalies}
 	cfg.Sources = sensor.NewSources(prefixes(c.Sources.Networks), vniRanges(c.Sources.VNIs))
+	cfg.RuleFiles.Dir = filepath.Join(s.cfg.State, "datasets")
 	cfg.Tenants = &sensor.Tenants{}
 	for system, networks := range s.cfg.HostOSPolicy {
 		if err := cfg.SetHostOS(system, prefixes(networks)); err != nil {
@@ -144,6 +145,7 @@ func (s *service) openSensorConfig(a *app) error {
 		return err
 	}
 	cfg.Rules, cfg.TenantRules = rules.All, rules.Tenants
+	cfg.Datasets.Retain()
 	s.report.Store(rep)
 	return nil
 }
@@ -182,9 +184,19 @@ func (s *service) reload(a *app) error {
 		return err
 	}
 	s.sensor.Reload(rules)
+	s.sensorCfg.Datasets.Retain()
+	s.saveDatasets()
 	s.report.Store(rep)
 	s.reloadErr.Store(nil)
 	return nil
+}
+
+// saveDatasets writes the data sets that rules want kept; the service's end does
+// so once more.
+func (s *service) saveDatasets() {
+	if err := s.sensorCfg.SaveDatasets(); err != nil {
+		s.log.Error("data sets not saved", "err", err)
+	}
 }
 
 // run works until ctx ends, then drains: the sensor first, so that its last
@@ -237,6 +249,9 @@ func (s *service) close() error {
 	}
 	if s.sensor != nil {
 		errs = append(errs, s.sensor.Close())
+	}
+	if s.sensorCfg != nil {
+		errs = append(errs, s.sensorCfg.SaveDatasets())
 	}
 	if s.eve != nil {
 		errs = append(errs, s.eve.Err(), s.eve.Close())

@@ -1,8 +1,10 @@
 package detect
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"strings"
 
@@ -23,6 +25,8 @@ type compiler struct {
 	addrs    map[string]*rule.AddrSet // nil: any
 	ports    map[string]*rule.PortSet
 	bitNames map[uint64]string
+	sets     map[string]*dataset
+	filesSum hash.Hash // of the files that rules name
 	rep      *Report
 }
 
@@ -73,6 +77,7 @@ func newCompiler(cfg *Config, rep *Report) *compiler {
 		words: map[string]*keyword{}, protoKW: map[string][]protoKeyword{},
 		regexps: map[regexpKey]*match.Regexp{}, addrs: map[string]*rule.AddrSet{},
 		ports: map[string]*rule.PortSet{}, bitNames: map[uint64]string{}, rep: rep,
+		sets: map[string]*dataset{}, filesSum: sha256.New(),
 	}
 	if c.classes == nil {
 		c.classes = DefaultClasses()

@@ -83,7 +83,7 @@ func Compile(files []*rule.File, cfg *Config) (*Ruleset, *Report) {
 	rs.order()
 	rs.applyThresholds(c)
 	rs.group(c)
-	rs.version = rs.hash()
+	rs.version = rs.hash(c.filesSum.Sum(nil))
 	return rs, rep
 }
 
@@ -333,9 +333,11 @@ func (rs *Ruleset) buildTx(c *compiler, tx map[txKey]*litBuilder) {
 	}
 }
 
-// hash names the ruleset by all that decides its matches.
-func (rs *Ruleset) hash() string {
+// hash names the ruleset by all that decides its matches; files is the sum of
+// what its rules name.
+func (rs *Ruleset) hash(files []byte) string {
 	h := sha256.New()
+	h.Write(files)
 	for _, s := range rs.sigs {
 		fmt.Fprintf(h, "%s\n", s.Rule.Text)
 	}

@@ -39,6 +39,13 @@ type Config struct {
 	// Thresholds is the text of a threshold file (Suricata's threshold.config):
 	// suppress and threshold lines.
 	Thresholds []byte
+	// ReadFile reads a file that a rule names, a list of values or hashes; the
+	// name counts from the folder of rulesFile. kept says that the file is one
+	// that Datasets.Save writes. nil refuses the rules that name files.
+	ReadFile func(rulesFile, name string, kept bool) ([]byte, error)
+	// Datasets hold the values of dataset and datarep, across reloads; nil: of
+	// this ruleset alone.
+	Datasets *Datasets
 	// PublicSuffix returns the public suffix of a host name ("co.uk"), for the
 	// transforms domain and tld; nil refuses the rules that have them.
 	PublicSuffix func(host string) string

@@ -21,6 +21,7 @@ type Counters struct {
 	EvalLimit     uint64 // evaluations that ran into the step limit
 	StreamDropped uint64 // stream bytes that waited too long
 	FlowBitsFull  uint64 // flowbits, flowints, counters and captured values refused: too many on a flow or packet
+	SetFull       uint64 // values that a data set had no room for
 	TxFull        uint64 // candidates refused: too many on a transaction
 }
 
@@ -34,6 +35,7 @@ func (n *Counters) Add(o *Counters) {
 	n.EvalLimit += o.EvalLimit
 	n.StreamDropped += o.StreamDropped
 	n.FlowBitsFull += o.FlowBitsFull
+	n.SetFull += o.SetFull
 	n.TxFull += o.TxFull
 }
 

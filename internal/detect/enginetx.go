@@ -420,6 +420,10 @@ func (e *Engine) bufHolds(c *ctx, tx proto.Tx, t *bufTest, s *Signature, pr *pro
 	if at < im.progress {
 		return miss
 	}
+	ds := &tx.Base().Detect
+	if t.once != 0 && slices.Contains(ds.Matched, s.onceKey(t, d)) {
+		return hit
+	}
 	final := !im.stream || at > im.progress || at >= last
 	any := false
 	for i := 0; i < maxInstances; i++ {
@@ -436,6 +440,9 @@ func (e *Engine) bufHolds(c *ctx, tx proto.Tx, t *bufTest, s *Signature, pr *pro
 		}
 		spans := c.spanCount
 		if c.run(t.ops, b, t.buf.name) {
+			if t.once != 0 {
+				ds.Matched = append(ds.Matched, s.onceKey(t, d))
+			}
 			return hit
 		}
 		c.spanCount = spans

@@ -289,6 +289,8 @@ func (c *ctx) other(o *op, pos int) (int, outcome) {
 		return pos, c.entropy(o)
 	case opASN1:
 		return pos, c.asn1(o, pos)
+	case opDataset:
+		return pos, decided(c.dataset(&x.set))
 	}
 	return pos, never
 }

@@ -61,6 +61,12 @@ func (b *builder) finishGroups() error {
 		case bufBase64:
 			s.base64 = g.ops
 		default:
+			if slices.ContainsFunc(g.ops, func(o op) bool { return o.changes() }) {
+				if len(s.tx) >= maxOnce {
+					return refuse("dataset: too many buffers before it", "")
+				}
+				t.once = uint8(len(s.tx)) + 1
+			}
 			s.tx = append(s.tx, t)
 		}
 	}

@@ -36,7 +36,7 @@ func keywords() []keyword {
 			return nil
 		}}},
 		transformKeywords(), flowKeywords(), stateKeywords(), thresholdKeywords(),
-		headerKeywords(), eventKeywords(), fileKeywords(), noEffectKeywords(), otherKeywords(),
+		headerKeywords(), eventKeywords(), fileKeywords(), datasetKeywords(), noEffectKeywords(), otherKeywords(),
 	)
 }
 

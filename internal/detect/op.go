@@ -18,6 +18,7 @@ const (
 	opBase64
 	opEntropy
 	opASN1
+	opDataset
 )
 
 // opFlags say which modifiers an op has.
@@ -76,4 +77,5 @@ type opExtra struct {
 	ent   entropyOp
 	asn1  asn1Op
 	caps  []groupVar // pcre
+	set   setOp      // dataset, datarep
 }

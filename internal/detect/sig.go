@@ -65,7 +65,17 @@ type bufTest struct {
 	ops      []op
 	absolute bool          // counts from the buffer's start
 	onAbsent bool          // hold when there is no buffer
+	once     uint8         // not 0: it changes a data set, and holds from then on
 	only     proto.DirMask // of a transactional rule: the side that is meant; 0: either
+}
+
+// maxOnce bounds the place of a test that is made once.
+const maxOnce = 31
+
+// onceKey marks, among the rules that matched a transaction, a test that has
+// held and must not be made again while its rule waits for the rest.
+func (s *sig) onceKey(t *bufTest, d Dir) uint32 {
+	return 1<<31 | s.id<<6 | uint32(t.once)<<1 | uint32(d)
 }
 
 // txTest is a test on a transaction, with an answer for each protocol.

@@ -105,7 +105,7 @@ func (w *Worker) Losses() []Loss {
 		{"upgrade_limit", "flows given up: they changed protocol too often", w.pool.Counters.UpgradeFull},
 		{"parser_panic", "flows that lost their parser to a bug of ours", w.pool.Counters.Panics},
 		{"rule_steps", "evaluations of rules cut off at their step limit", eng.EvalLimit},
-		{"rule_state", "flowbits, captured values or waiting rules refused: too many on a packet, flow or transaction", eng.FlowBitsFull + eng.TxFull},
+		{"rule_state", "flowbits, captured values, data set entries or waiting rules refused: too many on a packet, flow or transaction, or in a set", eng.FlowBitsFull + eng.SetFull + eng.TxFull},
 		{"stream_unscanned", "stream bytes that waited too long for the rules", eng.StreamDropped},
 		{"alert_overflow", "alerts beyond the limit of one packet", eng.AlertOverflow},
 		{"anomaly_overflow", "anomaly records beyond the limit of one second", w.C.AnomalyOverflow},

@@ -31,6 +31,7 @@ func DefaultConfig(fsys fs.FS) (*Config, error) {
 		Flow:      flow.DefaultConfig(),
 		Decode:    packet.DefaultConfig(),
 		Shared:    detect.NewShared(),
+		Datasets:  detect.NewDatasets(),
 		Dedup:     true,
 		Log:       LogConfig{DecodeAnomalies: true},
 	}
@@ -42,6 +43,7 @@ func DefaultConfig(fsys fs.FS) (*Config, error) {
 func (cfg *Config) DetectConfig(vars detect.Vars) *detect.Config {
 	return &detect.Config{
 		Registry: cfg.Registry, Vars: vars, MaxAlerts: cfg.MaxAlerts, PacketDirOnly: true,
+		ReadFile: cfg.RuleFiles.Read, Datasets: cfg.Datasets,
 		PublicSuffix: func(name string) string {
 			suffix, _ := publicsuffix.PublicSuffix(name)
 			return suffix
@@ -130,6 +132,8 @@ func (s *Settings) Set(key, value string) error {
 		err = setInt(&cfg.Proto.HTTPDecompressDepth, value)
 	case libhtp + "lzma-enabled":
 		err = setBool(&cfg.Proto.HTTPLZMA, value)
+	case "datasets.dir":
+		cfg.RuleFiles.Dir = value
 	case "mirrorwall.dedup":
 		err = setBool(&cfg.Dedup, value)
 	case "file.all-hashes":

@@ -24,7 +24,9 @@ type Config struct {
 	Registry  *proto.Registry
 	Catalogue *appid.Catalogue
 	Rules     *detect.Ruleset
-	Shared    *detect.Shared // nil: made by the sensor
+	Shared    *detect.Shared   // nil: made by the sensor
+	Datasets  *detect.Datasets // values of data sets, across reloads
+	RuleFiles RuleFiles        // what rules read and write
 	Proto     proto.Config
 	Flow      flow.Config
 	Decode    packet.Config

@@ -1,0 +1,76 @@
+package sensor
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// maxRuleFile bounds a file that a rule names.
+const maxRuleFile = 256 << 20
+
+// RuleFiles finds the files that rules name: lists of values and hashes, and
+// the data sets that rules want kept.
+type RuleFiles struct {
+	// Dir holds the data sets with save or state. Empty: a state is looked for
+	// beside the rules file, and nothing is written.
+	Dir string
+}
+
+// Read returns the file that a rule in rulesFile names. kept says that it is one
+// that SaveDatasets writes. Other relative names count from the folder of
+// rulesFile, and from Dir when there is no such file there.
+func (r RuleFiles) Read(rulesFile, name string, kept bool) ([]byte, error) {
+	beside := name
+	if !filepath.IsAbs(name) {
+		beside = filepath.Join(filepath.Dir(rulesFile), name)
+	}
+	switch {
+	case r.Dir == "" || filepath.IsAbs(name):
+		return readBounded(beside)
+	case kept:
+		return readBounded(filepath.Join(r.Dir, name))
+	}
+	text, err := readBounded(beside)
+	if errors.Is(err, os.ErrNotExist) {
+		if text, err := readBounded(filepath.Join(r.Dir, name)); err == nil {
+			return text, nil
+		}
+	}
+	return text, err
+}
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxRuleFile+1))
+	if err == nil && len(text) > maxRuleFile {
+		err = fmt.Errorf("%s: more than %d bytes", path, maxRuleFile)
+	}
+	return text, errors.Join(err, f.Close())
+}
+
+// SaveDatasets writes the data sets that rules want kept (save, state) to the
+// folder of RuleFiles, each as a whole or not at all. Without a folder it does
+// nothing.
+func (cfg *Config) SaveDatasets() error {
+	dir := cfg.RuleFiles.Dir
+	if dir == "" || cfg.Datasets == nil {
+		return nil
+	}
+	return cfg.Datasets.Save(func(name string, text []byte) error {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			return err
+		}
+		fresh := path + ".new"
+		if err := os.WriteFile(fresh, text, 0o640); err != nil {
+			return err
+		}
+		return os.Rename(fresh, path)
+	})
+}
