@@ -22,6 +22,11 @@ func checkConfig(c *config.Config, k *config.Checker) {
 			k.Add(config.At("rules", "files", i), ruleFilesHint, "%v", err)
 		}
 	}
+	for i, pattern := range c.Rules.Thresholds {
+		if _, err := thresholdFiles([]string{pattern}); err != nil {
+			k.Add(config.At("rules", "thresholds", i), thresholdFilesHint, "%v", err)
+		}
+	}
 	checkConfigVars(c, k)
 	checkActions(c, k)
 }

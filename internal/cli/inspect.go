@@ -20,6 +20,7 @@ import (
 
 type inspectFlags struct {
 	rules         []string
+	thresholds    []string
 	eve           string
 	checksums     string
 	set           []string
@@ -48,6 +49,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	}
 	fl := c.Flags()
 	fl.StringArrayVarP(&f.rules, "rules", "r", nil, "rules `file` instead of the bundled set; \"none\" for no rules; may be repeated")
+	fl.StringArrayVar(&f.thresholds, "thresholds", nil, "threshold `file` (Suricata's threshold.config); may be repeated")
 	fl.StringVar(&f.eve, "eve", "", "write EVE JSON to `file` (- is standard output)")
 	fl.StringVar(&f.checksums, "checksums", "ignore", "verify or ignore checksums; a mirror's copies may lack them")
 	fl.StringArrayVar(&f.set, "set", nil, "change a setting, `key=value`, under Suricata's name; may be repeated")
@@ -159,15 +161,19 @@ func (a *app) sensorConfig(f *inspectFlags) (*sensor.Config, *ruleReport, error)
 			return nil, nil, bad
 		}
 	}
+	st.ThresholdFiles = append(st.ThresholdFiles, f.thresholds...)
 	rs, rep, err := a.loadRules(f.rules, cfg, st)
 	if err != nil {
 		return nil, nil, err
 	}
 	cfg.Rules = rs
-	if rep.Refused > 0 {
+	if rep.Refused+len(rep.thresholds) > 0 {
 		a.printRefused(rep, 10)
-		if f.strict {
+		if f.strict && rep.Refused > 0 {
 			return nil, nil, &failure{err: fmt.Errorf("%d of %d rules refused", rep.Refused, rep.Rules), hint: "mirrorwall rules check lists them all", code: exitFailed}
+		}
+		if f.strict {
+			return nil, nil, leftOut(rep.thresholds)
 		}
 	}
 	return cfg, rep, nil
@@ -266,6 +272,9 @@ func (f *inspectFlags) guardFiles(captures []string) error {
 	}
 	for _, p := range f.rules {
 		taken[p] = "a rules file"
+	}
+	for _, p := range f.thresholds {
+		taken[p] = "a threshold file"
 	}
 	for _, o := range [...]struct{ flag, path string }{{"--eve", f.eve}, {"--stats", f.stats}} {
 		if o.path == "" || o.path == "-" {

@@ -73,7 +73,7 @@ func (s *service) checks() []health.Check {
 		out = append(out, eveCheck(s.eve.Err(), lost, s.eve.Failing()))
 	}
 	n := &s.responder.C
-	return append(out, responseCheck(n.Dead.Load(), n.Stalled.Load()), refusedCheck(s.report.Load().Refused), reloadCheck(s.reloadErr.Load()))
+	return append(out, responseCheck(n.Dead.Load(), n.Stalled.Load()), refusedCheck(s.report.Load().Refused), thresholdCheck(len(s.report.Load().thresholds)), reloadCheck(s.reloadErr.Load()))
 }
 
 // eveCheck fails while writes fail; what was lost before they recovered stays
@@ -111,6 +111,14 @@ func refusedCheck(refused int) health.Check {
 	c := health.Check{Name: "refused", OK: refused == 0, Advisory: true, Text: counted(uint64(refused), "rule") + " refused"}
 	if !c.OK {
 		c.Hint = "mirrorwall rules check FILE lists them, for each file of rules: files"
+	}
+	return c
+}
+
+func thresholdCheck(bad int) health.Check {
+	c := health.Check{Name: "thresholds", OK: bad == 0, Advisory: true, Text: counted(uint64(bad), "line") + " of threshold files left out"}
+	if !c.OK {
+		c.Hint = "the log names them with their reason; mend the files of rules: thresholds:, then SIGHUP"
 	}
 	return c
 }

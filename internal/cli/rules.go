@@ -30,7 +30,11 @@ func (a *app) loadRules(paths []string, cfg *sensor.Config, st *sensor.Settings)
 	if err != nil {
 		return nil, nil, err
 	}
-	rs, rep := detect.Compile(parsed.files, cfg.DetectConfig(st.Vars))
+	conf := cfg.DetectConfig(st.Vars)
+	if conf.Thresholds, err = readThresholds(st.ThresholdFiles); err != nil {
+		return nil, nil, err
+	}
+	rs, rep := detect.Compile(parsed.files, conf)
 	return rs, newRuleReport(parsed, rep), nil
 }
 
@@ -117,12 +121,14 @@ type ruleReport struct {
 	errors   []*rule.Error    // refused by the parser
 	verdicts []detect.Verdict // refused or inactive
 	warnings []detect.Verdict
+	// thresholds are complaints about threshold files, whose lines were left out.
+	thresholds []*rule.Error
 }
 
 func newRuleReport(parsed *parsedRules, rep *detect.Report) *ruleReport {
 	r := &ruleReport{
 		Rules: rep.Rules, Active: rep.Active, Inactive: rep.Inactive, Refused: rep.Refused,
-		errors: parsed.errs, warnings: rep.Warnings,
+		errors: parsed.errs, warnings: rep.Warnings, thresholds: rep.Thresholds,
 	}
 	for _, f := range parsed.files {
 		r.Rules += f.Refused
@@ -155,6 +161,7 @@ func (a *app) printRefused(r *ruleReport, most int) {
 	if shown > most {
 		fmt.Fprintf(a.err, "and %d more refused rules; mirrorwall rules check lists them\n", shown-most)
 	}
+	printThresholds(a.err, r.thresholds, most)
 	r.noteBundled(a.err)
 }
 
@@ -264,6 +271,9 @@ func (a *app) compile(f *rulesFlags, paths []string) (*compiledRules, error) {
 				return nil, err
 			}
 		}
+		if st.ThresholdFiles, err = thresholdFiles(c.Rules.Thresholds); err != nil {
+			return nil, err
+		}
 	}
 	if err := f.settings(st); err != nil {
 		return nil, err
@@ -273,7 +283,11 @@ func (a *app) compile(f *rulesFlags, paths []string) (*compiledRules, error) {
 			return nil, err
 		}
 	}
-	set, rep := detect.Compile(out.parsed.files, cfg.DetectConfig(st.Vars))
+	conf := cfg.DetectConfig(st.Vars)
+	if conf.Thresholds, err = readThresholds(st.ThresholdFiles); err != nil {
+		return nil, err
+	}
+	set, rep := detect.Compile(out.parsed.files, conf)
 	out.set, out.report, out.took = set, newRuleReport(out.parsed, rep), time.Since(start)
 	for _, s := range set.Signatures() {
 		out.bytes += len(s.Rule.Text)

@@ -52,6 +52,9 @@ func (a *app) rulesCheck() *cobra.Command {
 			if rep := got.report; err == nil && strict && rep.Refused > 0 {
 				return &failure{err: fmt.Errorf("%d of %d rules refused", rep.Refused, rep.Rules), code: exitFailed}
 			}
+			if err == nil && strict {
+				err = leftOut(got.report.thresholds)
+			}
 			return err
 		},
 	}
@@ -117,6 +120,7 @@ func (a *app) checkText(c *compiledRules, brief bool) {
 			fmt.Fprintln(a.out, verdictError(v, "warning: "+v.Lint.String()).Detail())
 		}
 	}
+	printThresholds(a.out, rep.thresholds, len(rep.thresholds))
 	rep.noteBundled(a.out)
 	c.checkSummary(a, shown, brief)
 }
@@ -189,6 +193,9 @@ func (a *app) checkJSON(c *compiledRules) error {
 	}
 	for _, v := range rep.verdicts {
 		errs = append(errs, enc.Encode(newCheckLine(v, v.State.String())))
+	}
+	for _, e := range rep.thresholds {
+		errs = append(errs, enc.Encode(checkLine{State: "left out", File: e.Pos.File, Line: e.Pos.Line, Column: e.Pos.Column, Reason: e.Msg, Hint: e.Hint}))
 	}
 	for _, v := range rep.warnings {
 		errs = append(errs, enc.Encode(newCheckLine(v, "warning")))

@@ -89,10 +89,10 @@ func loadConfig(path string, checks ...config.Check) (*config.Config, error) {
 func (s *service) logRules(a *app, msg string) {
 	r := s.report.Load()
 	level := slog.LevelInfo
-	if r.Refused > 0 || r.Active == 0 {
+	if r.Refused+len(r.thresholds) > 0 || r.Active == 0 {
 		level = slog.LevelWarn
 		a.printRefused(r, 10)
 	}
-	s.log.Log(context.Background(), level, msg, "active", r.Active, "inactive", r.Inactive, "refused", r.Refused,
+	s.log.Log(context.Background(), level, msg, "active", r.Active, "inactive", r.Inactive, "refused", r.Refused, "threshold_lines_left_out", len(r.thresholds),
 		"version", s.sensor.Rules().All.Version())
 }

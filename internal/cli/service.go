@@ -161,7 +161,16 @@ func (s *service) compile(a *app) (*sensor.Rules, *ruleReport, error) {
 	if err := checkVars(vars); err != nil {
 		return nil, nil, err
 	}
-	all, rep := detect.Compile(parsed.files, s.sensorCfg.DetectConfig(vars))
+	thresholds, err := s.thresholds()
+	if err != nil {
+		return nil, nil, err
+	}
+	compile := func(vars detect.Vars) (*detect.Ruleset, *detect.Report) {
+		conf := s.sensorCfg.DetectConfig(vars)
+		conf.Thresholds = thresholds
+		return detect.Compile(parsed.files, conf)
+	}
+	all, rep := compile(vars)
 	out := &sensor.Rules{All: all, Tenants: map[uint32]*detect.Ruleset{}}
 	for i, t := range s.cfg.Tenants {
 		if len(t.Vars.AddressGroups)+len(t.Vars.PortGroups) == 0 {
@@ -171,9 +180,18 @@ func (s *service) compile(a *app) (*sensor.Rules, *ruleReport, error) {
 		if err := checkVars(own); err != nil {
 			return nil, nil, fmt.Errorf("tenant %s: %w", t.Name, err)
 		}
-		out.Tenants[s.sensorCfg.Tenants.ID(i)], _ = detect.Compile(parsed.files, s.sensorCfg.DetectConfig(own))
+		out.Tenants[s.sensorCfg.Tenants.ID(i)], _ = compile(own)
 	}
 	return out, newRuleReport(parsed, rep), nil
+}
+
+// thresholds reads the threshold files, anew with each reload.
+func (s *service) thresholds() ([]detect.ThresholdFile, error) {
+	paths, err := thresholdFiles(s.cfg.Rules.Thresholds)
+	if err != nil {
+		return nil, err
+	}
+	return readThresholds(paths)
 }
 
 // reload compiles the rules again and hands them to the workers.

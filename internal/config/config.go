@@ -94,6 +94,8 @@ type Rules struct {
 	// Bundled includes our own set.
 	Bundled bool     `yaml:"bundled"`
 	Files   []string `yaml:"files"`
+	// Thresholds are threshold files, or patterns of them.
+	Thresholds []string `yaml:"thresholds"`
 }
 
 // EVE is the log file.

@@ -354,6 +354,8 @@ func (rs *Ruleset) hash(files []byte) string {
 	for _, d := range rs.cfg.Registry.Descriptors {
 		fmt.Fprintln(h, d.Name)
 	}
-	h.Write(rs.cfg.Thresholds)
+	for i := range rs.cfg.Thresholds {
+		h.Write(rs.cfg.Thresholds[i].Text)
+	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -36,9 +36,8 @@ type Config struct {
 	Vars Vars
 	// Classes maps classtypes; nil means DefaultClasses.
 	Classes ClassTable
-	// Thresholds is the text of a threshold file (Suricata's threshold.config):
-	// suppress and threshold lines.
-	Thresholds []byte
+	// Thresholds are the threshold files, in order.
+	Thresholds []ThresholdFile
 	// ReadFile reads a file that a rule names, a list of values or hashes; the
 	// name counts from the folder of rulesFile. kept says that the file is one
 	// that Datasets.Save writes. nil refuses the rules that name files.
@@ -89,6 +88,8 @@ type Span struct {
 type Match struct {
 	Sig    *Signature
 	Source Source
+	// Action is the signature's, or what a rate_filter made of it.
+	Action rule.Action
 	// Dir is the direction that matched: with ToClient, the rule's source is the
 	// flow's server, whichever way the packet at hand travels. The source of a
 	// transactional rule (=>) is the client, whichever side was late.

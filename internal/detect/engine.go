@@ -20,8 +20,10 @@ type Counters struct {
 	Evaluated     uint64 // candidates whose header and state tests held
 	EvalLimit     uint64 // evaluations that ran into the step limit
 	StreamDropped uint64 // stream bytes that waited too long
-	FlowBitsFull  uint64 // flowbits, flowints, counters and captured values refused: too many on a flow or packet
 	SetFull       uint64 // values that a data set had no room for
+	FlowBitsFull  uint64 // flowbits, flowints and captured values refused: too many on a flow or packet
+	FlowLimitFull uint64 // thresholds by flow not kept: too many on a flow
+	SharedFull    uint64 // thresholds, xbits and hostbits driven out by others
 	TxFull        uint64 // candidates refused: too many on a transaction
 }
 
@@ -37,6 +39,8 @@ func (n *Counters) Add(o *Counters) {
 	n.FlowBitsFull += o.FlowBitsFull
 	n.SetFull += o.SetFull
 	n.TxFull += o.TxFull
+	n.FlowLimitFull += o.FlowLimitFull
+	n.SharedFull += o.SharedFull
 }
 
 // Engine inspects the packets of one worker. It is not safe for concurrent use.
@@ -260,22 +264,25 @@ func (e *Engine) finish(c *ctx) []Match {
 	slices.SortStableFunc(e.found, func(a, b found) int { return int(a.s.id) - int(b.s.id) })
 	for i := range e.found {
 		fd := &e.found[i]
-		if fd.s.Action == rule.ActionPass {
-			if c.f != nil && (fd.source != SourcePacket || fd.s.kind == kindIP) {
+		c.src, c.dst = fd.src, fd.dst
+		action, ok := c.action(fd.s)
+		if !ok {
+			e.Counters.Suppressed++
+			continue
+		}
+		if action == rule.ActionPass {
+			if fd.s.Action != action { // a rate_filter's doing
+				e.Counters.Suppressed++
+			} else if c.f != nil && (fd.source != SourcePacket || fd.s.kind == kindIP) {
 				c.f.Flags |= flow.FlagNoInspect
 			}
 			break
-		}
-		c.src, c.dst = fd.src, fd.dst
-		if c.silenced(fd.s) || !c.allows(fd.s) {
-			e.Counters.Suppressed++
-			continue
 		}
 		if len(e.out) >= e.rs.cfg.MaxAlerts {
 			e.Counters.AlertOverflow++
 			continue
 		}
-		e.out = append(e.out, Match{Sig: fd.s, Source: fd.source, Dir: fd.dir, Tx: fd.tx,
+		e.out = append(e.out, Match{Sig: fd.s, Source: fd.source, Action: action, Dir: fd.dir, Tx: fd.tx,
 			Spans:   e.spans[fd.span : fd.span+fd.n : fd.span+fd.n],
 			Context: e.context[fd.vars : fd.vars+fd.nv]})
 	}

@@ -17,7 +17,7 @@ const (
 	LintNone            Lint = iota
 	LintNoEffect             // a word does nothing here
 	LintUnknownClass         // the classtype has no priority
-	LintThreshold            // a threshold replaces another, or a line of the threshold file is left out
+	LintThreshold            // a threshold replaces another of the rule
 	LintNoFastPattern        // evaluated for everything of its kind
 	LintWeakFastPattern      // one or two bytes are looked for in all payload
 	LintShortContent         // one or two bytes are looked for in a buffer

@@ -59,6 +59,9 @@ type Report struct {
 	Verdicts []Verdict `json:"verdicts"`
 	// Warnings are complaints about rules that run nevertheless.
 	Warnings []Verdict `json:"warnings,omitempty"`
+	// Thresholds are complaints about threshold files. The line of each was left
+	// out.
+	Thresholds []*rule.Error `json:"-"`
 }
 
 func (r *Report) add(v Verdict) {

@@ -3,9 +3,11 @@ package detect
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"math"
 	"sync"
 
 	"github.com/mirrorwall/mirrorwall/internal/packet"
+	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
 // shards divides the shared state; a power of two.
@@ -26,7 +28,6 @@ type shard struct {
 	mu     sync.Mutex
 	limits map[limitKey]limitState
 	bits   map[bitKey]int64 // until when, packet time in nanoseconds
-	full   uint64
 }
 
 type limitKey struct {
@@ -38,7 +39,9 @@ type limitKey struct {
 type limitState struct {
 	start int64 // of the window
 	count uint32
-	next  uint32 // backoff: the count that alerts next
+	// next is, for backoff, the count that alerts next; for rate_filter the
+	// second in which the rate was exceeded, 0 while it is not.
+	next uint32
 }
 
 type bitKey struct {
@@ -55,17 +58,6 @@ func NewShared() *Shared {
 		s.shard[i].bits = map[bitKey]int64{}
 	}
 	return s
-}
-
-// Full returns how often an entry was refused or evicted for lack of room.
-func (s *Shared) Full() (n uint64) {
-	for i := range s.shard {
-		sh := &s.shard[i]
-		sh.mu.Lock()
-		n += sh.full
-		sh.mu.Unlock()
-	}
-	return n
 }
 
 // of is the shard of an entry. Addresses are the attacker's to choose: could
@@ -121,6 +113,7 @@ func (s *Shared) setBit(c *ctx, id uint64, by trackBy, seconds int64) {
 		return
 	}
 	if _, ok := sh.bits[k]; !ok && len(sh.bits) >= maxShard {
+		c.e.Counters.SharedFull++
 		sh.evictBit(c.p.Time)
 	}
 	sh.bits[k] = c.p.Time + seconds*1e9
@@ -128,7 +121,6 @@ func (s *Shared) setBit(c *ctx, id uint64, by trackBy, seconds int64) {
 
 // evictBit makes room: an expired entry if a few looks find one, else any.
 func (sh *shard) evictBit(now int64) {
-	sh.full++
 	looks := 0
 	for k, until := range sh.bits {
 		if looks++; until <= now || looks == 8 {
@@ -138,8 +130,8 @@ func (sh *shard) evictBit(now int64) {
 	}
 }
 
+// evictLimit makes room: of a few entries, the one whose window began first.
 func (sh *shard) evictLimit() {
-	sh.full++
 	var oldest limitKey
 	best, looks := int64(1<<63-1), 0
 	for k, st := range sh.limits {
@@ -159,14 +151,22 @@ type flowLimit struct {
 	st       limitState
 }
 
-// allows counts a match of s and tells whether it may alert.
-func (c *ctx) allows(s *Signature) bool {
-	t := &s.limit
-	switch t.kind {
-	case limitNone:
-		return true
-	default:
+// action is what a match of s leads to; false: nothing, a threshold or a
+// suppression holds it back.
+func (c *ctx) action(s *Signature) (rule.Action, bool) {
+	switch {
+	case len(s.suppressed) > 0 && c.silenced(s):
+		return s.Action, false
+	case s.limit.kind != limitNone:
+		return c.allows(s)
 	}
+	return s.Action, true
+}
+
+// allows counts a match of s, which has a limit; it returns the action of the
+// alert, and whether there is to be one.
+func (c *ctx) allows(s *Signature) (rule.Action, bool) {
+	t := &s.limit
 	if t.track == trackFlow {
 		return c.allowsFlow(s)
 	}
@@ -177,39 +177,48 @@ func (c *ctx) allows(s *Signature) bool {
 	defer sh.mu.Unlock()
 	st, ok := sh.limits[k]
 	if !ok && len(sh.limits) >= maxShard {
+		c.e.Counters.SharedFull++
 		sh.evictLimit()
 	}
-	out := st.count1(t, ok, c.p.Time)
+	act, out := st.match(s, ok, c.p.Time)
 	sh.limits[k] = st
-	return out
+	return act, out
 }
 
-func (c *ctx) allowsFlow(s *Signature) bool {
+func (c *ctx) allowsFlow(s *Signature) (rule.Action, bool) {
 	fs := c.state()
 	if fs == nil {
-		return true
+		return s.Action, true
 	}
 	for i := range fs.limits {
 		if fs.limits[i].gid == s.GID && fs.limits[i].sid == s.SID {
-			return fs.limits[i].st.count1(&s.limit, true, c.p.Time)
+			return fs.limits[i].st.match(s, true, c.p.Time)
 		}
 	}
 	if len(fs.limits) >= maxFlowInts {
-		c.e.Counters.FlowBitsFull++
-		return true
+		c.e.Counters.FlowLimitFull++
+		return s.Action, true
 	}
 	fs.limits = append(fs.limits, flowLimit{gid: s.GID, sid: s.SID})
-	return fs.limits[len(fs.limits)-1].st.count1(&s.limit, false, c.p.Time)
+	return fs.limits[len(fs.limits)-1].st.match(s, false, c.p.Time)
 }
 
-// count1 counts one match at time now and tells whether it alerts. known says
-// that the state was in use before.
-func (st *limitState) count1(t *threshold, known bool, now int64) bool {
-	window := t.seconds * 1e9
-	if !known || t.kind != limitBackoff && now-st.start > window {
-		*st = limitState{start: now, next: t.count}
+// match counts one match of s at time now. known says that the state was in use
+// before.
+func (st *limitState) match(s *Signature, known bool, now int64) (rule.Action, bool) {
+	t := &s.limit
+	if t.kind == limitRate {
+		if st.exceeds(t, known, now) {
+			return t.action, true
+		}
+		return s.Action, true
 	}
-	st.count++
+	return s.Action, st.count1(t, known, now)
+}
+
+// count1 counts one match at time now and tells whether it alerts.
+func (st *limitState) count1(t *threshold, known bool, now int64) bool {
+	st.window(t, known, now)
 	switch t.kind {
 	case limitLimit:
 		return st.count <= t.count
@@ -217,7 +226,7 @@ func (st *limitState) count1(t *threshold, known bool, now int64) bool {
 		if st.count < t.count {
 			return false
 		}
-		*st = limitState{start: now}
+		st.count = 0 // the window goes on
 		return true
 	case limitBoth:
 		return st.count == t.count
@@ -227,8 +236,41 @@ func (st *limitState) count1(t *threshold, known bool, now int64) bool {
 		if st.count < st.next {
 			return false
 		}
-		st.next *= max(t.mult, 2)
+		st.next = uint32(min(uint64(st.next)*uint64(max(t.mult, 2)), math.MaxUint32))
 		return true
 	}
+	return true
+}
+
+// window counts one match, in a new window where the old one is over.
+func (st *limitState) window(t *threshold, known bool, now int64) {
+	if !known || t.kind != limitBackoff && now-st.start > t.seconds*1e9 {
+		*st = limitState{start: now}
+		if t.kind == limitBackoff {
+			st.next = t.count
+		}
+	}
+	if st.count < math.MaxUint32 {
+		st.count++
+	}
+}
+
+// exceeds counts one match for a rate_filter and tells whether the new action
+// holds. While it does nothing is counted, and the match after its end is
+// neither counted nor changed, as in Suricata 8.
+func (st *limitState) exceeds(t *threshold, known bool, now int64) bool {
+	second := now / 1e9
+	if known && st.next != 0 {
+		if second-int64(st.next) <= int64(t.timeout) {
+			return true
+		}
+		st.next = 0
+		return false
+	}
+	st.window(t, known, now)
+	if st.count <= t.count {
+		return false
+	}
+	st.next = uint32(second)
 	return true
 }

@@ -29,15 +29,18 @@ const (
 	limitBoth
 	limitBackoff
 	limitDetection // detection_filter
+	limitRate      // rate_filter of a threshold file
 )
 
-// threshold bounds how often a rule alerts.
+// threshold bounds how often a rule alerts, or says what its alerts become.
 type threshold struct {
 	kind    limitKind
 	track   trackBy
+	action  rule.Action // rate_filter: new_action
 	count   uint32
+	mult    uint32 // backoff
+	timeout uint32 // rate_filter: how long action holds, seconds
 	seconds int64
-	mult    uint32
 }
 
 func thresholdKeywords() []keyword {

@@ -106,6 +106,8 @@ func (w *Worker) Losses() []Loss {
 		{"parser_panic", "flows that lost their parser to a bug of ours", w.pool.Counters.Panics},
 		{"rule_steps", "evaluations of rules cut off at their step limit", eng.EvalLimit},
 		{"rule_state", "flowbits, captured values, data set entries or waiting rules refused: too many on a packet, flow or transaction, or in a set", eng.FlowBitsFull + eng.SetFull + eng.TxFull},
+		{"threshold_state", "thresholds by flow not kept, every match alerts: too many on a flow", eng.FlowLimitFull},
+		{"shared_state", "thresholds, xbits and hostbits forgotten early: too many hosts at a time", eng.SharedFull},
 		{"stream_unscanned", "stream bytes that waited too long for the rules", eng.StreamDropped},
 		{"alert_overflow", "alerts beyond the limit of one packet", eng.AlertOverflow},
 		{"anomaly_overflow", "anomaly records beyond the limit of one second", w.C.AnomalyOverflow},

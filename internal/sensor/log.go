@@ -6,6 +6,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/record"
+	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
 // header fills w.common for a record of event about p, as its packet shows it.
@@ -167,6 +168,7 @@ func (w *Worker) logAlert(m *detect.Match, p *packet.Packet, f *flow.Flow) {
 	if m.Tx != nil {
 		c.HasTx, c.TxID = true, m.Tx.Base().ID
 	}
+	w.ours.Verdict = would(m.Action)
 	w.packetVars(p)
 	w.enc.Begin(c)
 	if !p.Has(packet.FlagFlowEnd) {
@@ -184,6 +186,17 @@ func (w *Worker) logAlert(m *detect.Match, p *packet.Packet, f *flow.Flow) {
 	if w.obs != nil {
 		w.obs.Alert(c, info, f)
 	}
+}
+
+// would is the verdict of an alert: what its rule asks for and a mirror can't do.
+func would(a rule.Action) string {
+	switch a {
+	case rule.ActionDrop:
+		return "would-deny"
+	case rule.ActionReject:
+		return "would-reset"
+	}
+	return ""
 }
 
 // alertInfo returns what a signature says of itself, made once per signature.

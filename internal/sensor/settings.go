@@ -58,7 +58,9 @@ var ErrUnknownSetting = errors.New("unknown setting")
 type Settings struct {
 	cfg  *Config
 	Vars detect.Vars
-	raw  map[string]string
+	// ThresholdFiles are the paths of threshold files. They are not read here.
+	ThresholdFiles []string
+	raw            map[string]string
 }
 
 // NewSettings starts from cfg and Suricata's default variables.
@@ -121,6 +123,8 @@ func (s *Settings) Set(key, value string) error {
 		err = setBool(&cfg.Decode.GENEVE, value)
 	case "decoder.teredo.enabled":
 		err = setBool(&cfg.Decode.Teredo, value)
+	case "threshold-file":
+		s.ThresholdFiles = append(s.ThresholdFiles, value)
 	case "packet-alert-max":
 		err = setInt(&cfg.MaxAlerts, value)
 	case libhtp + "response-body-limit", libhtp + "request-body-limit":
