@@ -3,6 +3,7 @@ package detect
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,6 +121,10 @@ func FuzzCompile(f *testing.F) {
 		ruleOf(1, "alert fake any any => any 80", `fake.line; content:"a"; fake.both: to_client; content:"b"; fast_pattern; filesize:to_server,>1`),
 		ruleOf(1, "alert fake any any -> any any", `fake.line; pcrexform:"(a)"; xor:"0d"; from_base64:offset 1; bsize:>3; absent:or_else`),
 		ruleOf(1, "alert tcp any any -> any any", `content:"a"; replace:"b"; lua:x; bytetest:1`),
+		ruleOf(1, "alert udp any any -> any any", `content:"GET"; depth:9; content:"abc"; distance:-2; within:8; content:!"ab"; dsize:<9; dsize:>2`),
+		ruleOf(1, "alert tcp any any -> any any", `content:"GET"; startswith; content:"ET"; offset:1; depth:2; nocase; content:"abc|00 01|"; endswith; requires:version >= 8`),
+		ruleOf(1, "alert fake any any -> any any", `fake.line; bsize:<9; content:"G"; depth:1; content:"abc"; distance:2; to_lowercase; content:"Get"; nocase; flowbits:isnotset,a; flowbits:set,a`),
+		ruleOf(1, "alert icmp any any -> any [0,80]", `itype:0; icode:<256; ttl:>0; ip_proto:1; threshold:type both,track by_flow,count 2,seconds 60`),
 	} {
 		f.Add([]byte(s), []byte("GET abc\x00\x01"))
 	}
@@ -132,6 +137,11 @@ func FuzzCompile(f *testing.F) {
 		if rep.Rules != len(file.Rules) || rep.Active != len(rs.Signatures()) || rep.Rules != rep.Active+rep.Inactive+rep.Refused {
 			t.Fatalf("%d rules, report %d = %d+%d+%d", len(file.Rules), rep.Rules, rep.Active, rep.Inactive, rep.Refused)
 		}
+		for _, v := range rep.Verdicts {
+			if (v.Reason == "") != (v.State == Active) || v.Pos.Line < 1 || v.Pos.Column < 1 {
+				t.Fatalf("%s %s", v.State, v)
+			}
+		}
 		r := &rig{t: t, rs: rs, e: NewEngine(rs, NewShared()), time: 1e18}
 		r.newFlow(packet.ProtoTCP)
 		r.app(1)
@@ -139,15 +149,37 @@ func FuzzCompile(f *testing.F) {
 			r.tx(0).bufs[id] = [][]byte{data}
 		}
 		r.tx(0).Progress = [2]uint8{fakeComplete, fakeComplete}
-		r.stream(toServer, string(data))
-		r.stream(toClient, string(data))
-		r.end()
+		got := slices.Concat(r.stream(toServer, string(data)), r.stream(toClient, string(data)), r.end())
+		for _, l4 := range []uint8{packet.ProtoUDP, packet.ProtoICMP, packet.ProtoICMPv6} {
+			r.newFlow(l4)
+			got = append(got, r.send(toServer, string(data))...)
+		}
+		checkLint(t, rs, file, got)
 		for _, s := range rs.Signatures() {
 			if rs.Explain(s) == "" {
 				t.Fatal("no explanation")
 			}
 		}
 	})
+}
+
+// checkLint checks that no rule that matched is said to never do.
+func checkLint(t *testing.T, rs *Ruleset, file *rule.File, matched []uint32) {
+	t.Helper()
+	for _, v := range rs.Lint([]*rule.File{file}) {
+		if v.Lint == LintNone || v.Hint == "" || v.Pos.Line < 1 {
+			t.Fatalf("lint %q: %s", v.Lint, v)
+		}
+		same := 0 // a sid may be there twice, with another gid
+		for _, s := range rs.Signatures() {
+			if s.SID == v.SID {
+				same++
+			}
+		}
+		if same == 1 && strings.HasPrefix(v.Lint.String(), "never") && slices.Contains(matched, v.SID) {
+			t.Fatalf("it matched: %s: %s", v.Lint, v)
+		}
+	}
 }
 
 // TestRefusals checks what is said of rules that can't run.

@@ -48,6 +48,9 @@ func (o *Option) print(b *strings.Builder) {
 			b.WriteByte('!')
 		}
 		b.WriteString(o.Value)
+		if strings.HasSuffix(o.Value, `\`) {
+			b.WriteByte(' ') // or the semicolon would be escaped
+		}
 	}
 	b.WriteByte(';')
 }
