@@ -100,6 +100,9 @@ const (
 	hugeFilter = 19 // beyond 8,000 patterns
 
 	oddBits = 192 // values of a blurred byte
+
+	wideWords = 1 << (maxFilter - 6)
+	wideShift = 32 - (maxFilter - 6) // the hash's high bits number the words
 )
 
 // size chooses the filter's width and the stride. It reports whether so many
@@ -138,6 +141,9 @@ func (b *builder) size(long []literal, triples int) (fit bool) {
 		s.stride = 1
 	}
 	s.filter = make([]uint64, 1<<(width-6))
+	if len(s.filter) == wideWords && s.stride == 2 {
+		s.wide = (*[wideWords]uint64)(s.filter)
+	}
 	return fit
 }
 
@@ -231,6 +237,11 @@ func (b *builder) markFirst(t uint32) {
 
 // mark sets the filter bit of g.
 func (s *Set) mark(g uint32) {
+	if s.wide != nil {
+		h := hashOf(g)
+		s.wide[h>>wideShift] |= 1 << (h >> 12 & 63)
+		return
+	}
 	k := slot(g)
 	s.filter[k>>6&uint32(len(s.filter)-1)] |= 1 << (k & 63)
 }
