@@ -28,6 +28,7 @@ type compiler struct {
 	sets     map[string]*dataset
 	filesSum hash.Hash // of the files that rules name
 	rep      *Report
+	opts     []rule.Option // of the rule at hand
 }
 
 // protoKeyword is a keyword that protocol idx declares.
@@ -41,6 +42,8 @@ type builder struct {
 	c *compiler
 	r *rule.Rule
 	s *Signature
+
+	opts []rule.Option
 
 	opt *rule.Option // that is being read
 
@@ -138,14 +141,15 @@ func (c *compiler) known() []string {
 
 // compileRule makes a signature of r, or says why not.
 func (c *compiler) compileRule(r *rule.Rule) (*Signature, Verdict) {
-	head := headOf(r)
+	head := r.Bare()
 	v := Verdict{SID: r.SID, GID: r.GID, Rev: r.Rev, Pos: r.Pos, Rule: head}
 	s := &Signature{SID: r.SID, GID: r.GID, Rev: r.Rev, Msg: r.Msg, Action: r.Action,
 		Priority: unknownPriority, Rule: head}
 	if s.GID == 0 {
 		s.GID = 1
 	}
-	b := &builder{c: c, r: r, s: s}
+	b := c.builder(r)
+	b.s = s
 	b.cur = b.newGroup(c.bufs.payload)
 	if o, err := b.read(); err != nil {
 		v.explain(o, err)
@@ -155,13 +159,11 @@ func (c *compiler) compileRule(r *rule.Rule) (*Signature, Verdict) {
 	return s, v
 }
 
-// headOf copies what is kept of a rule: not the options and addresses, which
-// are half of the memory of a large set.
-func headOf(r *rule.Rule) *rule.Rule {
-	h := *r
-	h.Options, h.Src, h.Dst = nil, rule.Addresses{}, rule.Addresses{}
-	h.SrcPorts, h.DstPorts = rule.Ports{}, rule.Ports{}
-	return &h
+// builder makes a builder of r. There is one at a time: they share the memory
+// of the options.
+func (c *compiler) builder(r *rule.Rule) *builder {
+	c.opts = r.AppendOptions(c.opts[:0])
+	return &builder{c: c, r: r, opts: c.opts}
 }
 
 // option adds the meaning of one keyword.

@@ -107,7 +107,7 @@ func (c *compiler) latestRevisions(files []*rule.File) map[ruleKey]*rule.Rule {
 
 func (rs *Ruleset) addRule(c *compiler, r, latest *rule.Rule) {
 	if latest != r && c.wanted(r) {
-		c.rep.add(Verdict{SID: r.SID, GID: r.GID, Rev: r.Rev, Pos: optionPos(r, "sid"), Rule: headOf(r), State: Refused,
+		c.rep.add(Verdict{SID: r.SID, GID: r.GID, Rev: r.Rev, Pos: optionPos(r, "sid"), Rule: r.Bare(), State: Refused,
 			Reason: fmt.Sprintf("also at %s, revision %d", latest.Pos, latest.Rev),
 			Hint:   "a sid may be used once; the highest revision runs"})
 		return

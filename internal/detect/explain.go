@@ -130,7 +130,7 @@ func (rs *Ruleset) explainOptions(b *strings.Builder, s *Signature) {
 	}
 	labels := optionLabels()
 	c := newCompiler(&rs.cfg, &Report{})
-	for _, o := range f.Rules[0].Options {
+	for _, o := range f.Rules[0].Options() {
 		if _, isBuffer := c.lookup(o.Name).(*buffer); isBuffer {
 			continue
 		}

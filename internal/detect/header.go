@@ -232,7 +232,7 @@ func growsAt(desc *proto.Descriptor, d Dir, state uint8) bool {
 }
 
 func (c *compiler) resolveAddr(a rule.Addresses) (*rule.AddrSet, error) {
-	key := string(appendAddrKey(nil, &a.Root))
+	key := string(appendAddrKey(nil, a.Root))
 	if set, ok := c.addrs[key]; ok {
 		return set, nil
 	}
@@ -248,7 +248,7 @@ func (c *compiler) resolveAddr(a rule.Addresses) (*rule.AddrSet, error) {
 }
 
 func (c *compiler) resolvePort(p rule.Ports) (*rule.PortSet, error) {
-	key := string(appendPortKey(nil, &p.Root))
+	key := string(appendPortKey(nil, p.Root))
 	if set, ok := c.ports[key]; ok {
 		return set, nil
 	}

@@ -57,7 +57,8 @@ func (l Lint) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 type linter struct {
 	rs    *Ruleset
 	c     *compiler
-	r     *rule.Rule // at hand, with its options
+	r     *rule.Rule // at hand
+	opts  []rule.Option
 	s     *Signature
 	found []Verdict
 }
@@ -77,7 +78,7 @@ func (rs *Ruleset) Lint(files []*rule.File) []Verdict {
 		place[f.Name] = i
 		for _, r := range f.Rules {
 			if l.s = active[r.Pos]; l.s != nil && !r.Disabled {
-				l.r = r
+				l.r, l.opts = r, r.AppendOptions(l.opts[:0])
 				l.speed()
 				l.never()
 			}
@@ -98,7 +99,7 @@ func (l *linter) add(kind Lint, at rule.Pos, reason, hint string) {
 
 func (l *linter) about(r *rule.Rule, kind Lint, at rule.Pos, reason, hint string) {
 	l.found = append(l.found, Verdict{SID: r.SID, GID: r.GID, Rev: r.Rev, Lint: kind, Pos: at,
-		Reason: reason, Hint: hint, Rule: headOf(r)})
+		Reason: reason, Hint: hint, Rule: r.Bare()})
 }
 
 // speed complains about what a rule costs.
@@ -172,8 +173,8 @@ func (l *linter) fastPos() rule.Pos {
 
 // pcrePos finds the expression that o was made of, or else the rule.
 func (l *linter) pcrePos(o *op) rule.Pos {
-	for i := range l.r.Options {
-		opt := &l.r.Options[i]
+	for i := range l.opts {
+		opt := &l.opts[i]
 		if opt.Name != "pcre" {
 			continue
 		}

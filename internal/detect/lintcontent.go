@@ -27,8 +27,8 @@ func (l *linter) limits(g *bufTest) (low, high uint64, by string) {
 	if len(g.ops) == 0 || g.buf != l.s.payloadBuf || l.s.onStream {
 		return low, high, by
 	}
-	for i := range l.r.Options {
-		o := &l.r.Options[i]
+	for i := range l.opts {
+		o := &l.opts[i]
 		if o.Name != "dsize" || o.Neg {
 			continue
 		}

@@ -113,8 +113,8 @@ func (l *linter) neverTransport() {
 			return
 		}
 	}
-	for i := range l.r.Options {
-		o := &l.r.Options[i]
+	for i := range l.opts {
+		o := &l.opts[i]
 		may := wordTransports(o.Name)
 		if o.Name == "ip_proto" && l.s.key.hasIPProto {
 			may = transportOf(l.s.key.ipProto)
@@ -160,8 +160,8 @@ func fieldMax(word string) (uint64, bool) {
 // together.
 func (l *linter) neverNumbers() {
 	left := map[string]sizeTest{}
-	for i := range l.r.Options {
-		o := &l.r.Options[i]
+	for i := range l.opts {
+		o := &l.opts[i]
 		most, ok := fieldMax(o.Name)
 		if !ok || o.Neg {
 			continue
@@ -188,8 +188,8 @@ func (l *linter) neverNumbers() {
 func (l *linter) neverFlags() {
 	var tests []flagTest
 	var last *rule.Option
-	for i := range l.r.Options {
-		o := &l.r.Options[i]
+	for i := range l.opts {
+		o := &l.opts[i]
 		if o.Name != "flags" && o.Name != "tcp.flags" {
 			continue
 		}
@@ -221,8 +221,8 @@ func (l *linter) neverFlags() {
 // neverFlowbits looks for a bit that must be set and must not.
 func (l *linter) neverFlowbits() {
 	asked := map[string]string{}
-	for i := range l.r.Options {
-		o := &l.r.Options[i]
+	for i := range l.opts {
+		o := &l.opts[i]
 		cmd, names := flowbitsOf(o)
 		if cmd != "isset" && cmd != "isnotset" || len(names) != 1 {
 			continue

@@ -45,8 +45,9 @@ func (l *linter) set(files []*rule.File, active map[rule.Pos]*Signature) {
 func writeBody(b *strings.Builder, r *rule.Rule) {
 	fmt.Fprintf(b, "%d %s:%s %s %s %t%t %s %s", r.Action, strings.ToLower(r.Proto), r.Hook,
 		r.Src, r.SrcPorts, r.Both, r.Transactional, r.Dst, r.DstPorts)
-	for i := range r.Options {
-		o := &r.Options[i]
+	opts := r.Options()
+	for i := range opts {
+		o := &opts[i]
 		switch o.Name {
 		case "sid", "gid", "rev", "msg", "reference", "metadata", "classtype", "priority", "target", "requires":
 		default:

@@ -20,8 +20,8 @@ func (u *unmet) Error() string { return "requires: " + u.what }
 // rule that is not meant for this program may hold words that it does not know
 // (Suricata 8).
 func (b *builder) requirements() (*rule.Option, error) {
-	for i := range b.r.Options {
-		o := &b.r.Options[i]
+	for i := range b.opts {
+		o := &b.opts[i]
 		if o.Name != "requires" {
 			continue
 		}
@@ -34,8 +34,7 @@ func (b *builder) requirements() (*rule.Option, error) {
 
 // wanted reports a rule whose requirements are met, or can't be read.
 func (c *compiler) wanted(r *rule.Rule) bool {
-	b := builder{c: c, r: r}
-	_, err := b.requirements()
+	_, err := c.builder(r).requirements()
 	var not *unmet
 	return !errors.As(err, &not)
 }

@@ -31,8 +31,9 @@ func (l *linter) unset(files []*rule.File, active map[rule.Pos]*Signature) {
 
 // unsetIn complains about what r asks for and is not in set.
 func (l *linter) unsetIn(r *rule.Rule, set map[string]bool) {
-	for i := range r.Options {
-		o := &r.Options[i]
+	opts := r.Options()
+	for i := range opts {
+		o := &opts[i]
 		cmd, names := flowbitsOf(o)
 		if cmd != "isset" {
 			continue
@@ -53,8 +54,9 @@ func noteSet(set map[string]bool, r *rule.Rule) {
 	if r.Disabled {
 		return
 	}
-	for i := range r.Options {
-		if cmd, names := flowbitsOf(&r.Options[i]); cmd == "set" || cmd == "toggle" {
+	opts := r.Options()
+	for i := range opts {
+		if cmd, names := flowbitsOf(&opts[i]); cmd == "set" || cmd == "toggle" {
 			for _, n := range names {
 				set[n] = true
 			}

@@ -33,8 +33,8 @@ func (b *builder) read() (*rule.Option, error) {
 	if err := b.header(); err != nil {
 		return nil, err
 	}
-	for i := range b.r.Options {
-		b.opt = &b.r.Options[i]
+	for i := range b.opts {
+		b.opt = &b.opts[i]
 		if err := b.option(b.opt); err != nil {
 			return b.opt, err
 		}
@@ -89,9 +89,9 @@ func protoPos(r *rule.Rule, skip int) rule.Pos {
 
 // optionPos is the place of r's first option of that name, or else of r.
 func optionPos(r *rule.Rule, name string) rule.Pos {
-	for i := range r.Options {
-		if r.Options[i].Name == name {
-			return r.Options[i].Pos
+	for _, o := range r.Options() {
+		if o.Name == name {
+			return o.Pos
 		}
 	}
 	return r.Pos
@@ -100,11 +100,12 @@ func optionPos(r *rule.Rule, name string) rule.Pos {
 // contentPos finds the content that o was made of, or else the rule: words are
 // options behind it that the complaint may be about instead.
 func contentPos(r *rule.Rule, o *op, words ...string) rule.Pos {
-	for i := range r.Options {
-		if !isContent(&r.Options[i], o) {
+	opts := r.Options()
+	for i := range opts {
+		if !isContent(&opts[i], o) {
 			continue
 		}
-		for _, next := range r.Options[i+1:] {
+		for _, next := range opts[i+1:] {
 			if next.Name == "content" || next.Name == "uricontent" {
 				break
 			}
@@ -114,7 +115,7 @@ func contentPos(r *rule.Rule, o *op, words ...string) rule.Pos {
 				}
 			}
 		}
-		return r.Options[i].Pos
+		return opts[i].Pos
 	}
 	return r.Pos
 }
@@ -135,8 +136,8 @@ func (b *builder) elsewherePos() rule.Pos {
 	if mask == 0 {
 		mask = ^uint64(0)
 	}
-	for i := range b.r.Options {
-		o := &b.r.Options[i]
+	for i := range b.opts {
+		o := &b.opts[i]
 		var has uint64
 		switch w := b.c.lookup(o.Name).(type) {
 		case *buffer:

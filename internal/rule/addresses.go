@@ -32,7 +32,15 @@ type AddrNode struct {
 }
 
 // Addresses is an address field of a rule header. The zero value is any.
-type Addresses struct{ Root AddrNode }
+type Addresses struct{ Root *AddrNode }
+
+// node is the expression; nil stands for any.
+func (a *Addresses) node() *AddrNode {
+	if a.Root == nil {
+		return &AddrNode{}
+	}
+	return a.Root
+}
 
 // ParseAddresses parses an address expression that stands outside a rule, such
 // as a variable's value. Errors carry name as the file.
@@ -42,7 +50,7 @@ func ParseAddresses(name, text string) (Addresses, error) {
 	if err := x.finish(err, "address"); err != nil {
 		return Addresses{}, err
 	}
-	return Addresses{Root: node}, nil
+	return Addresses{Root: &node}, nil
 }
 
 // addressField parses a whole field. A list may stand there without brackets.
@@ -168,7 +176,7 @@ func maskedPrefix(a netip.Addr, mask string) (netip.Prefix, error) {
 // String prints the expression so that parsing gives it again.
 func (a Addresses) String() string {
 	var b strings.Builder
-	a.Root.print(&b)
+	a.node().print(&b)
 	return b.String()
 }
 

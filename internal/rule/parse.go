@@ -14,8 +14,9 @@ type parser struct {
 	s        string
 	i        int
 	segments []segment
-	options  []Option // reused; rules get copies of the right size
-	valueAt  int      // offset of the last option's value
+	start    int         // of the rule in s
+	options  []optionRef // reused; rules get copies of the right size
+	valueAt  int         // offset of the last option's value
 	errs     Errors
 }
 
@@ -47,7 +48,7 @@ func (p *parser) rule(start int) (*Rule, *Error) {
 		return nil, p.errorAt(start, "split the rule", fmt.Sprintf(
 			"rule: want at most %d bytes, got %d", maxRuleBytes, len(p.s)-start))
 	}
-	p.i = start
+	p.i, p.start = start, start
 	r := &Rule{Pos: p.pos(start), Text: strings.TrimRight(p.s[start:], " \t")}
 	if err := p.header(r); err != nil {
 		return nil, err
@@ -126,7 +127,7 @@ func (p *parser) addressField(a *Addresses, what string) *Error {
 	}
 	x := p.expr(word, at)
 	node, err := x.addressField()
-	a.Root = node
+	a.Root = &node
 	return p.exprError(&x, err, what)
 }
 
@@ -137,7 +138,7 @@ func (p *parser) portField(ports *Ports, what string) *Error {
 	}
 	x := p.expr(word, at)
 	node, err := x.portField()
-	ports.Root = node
+	ports.Root = &node
 	return p.exprError(&x, err, what)
 }
 
@@ -190,7 +191,10 @@ func (p *parser) body(r *Rule) *Error {
 		return p.errorAt(end, "give the rule a number of its own, 1000000-1999999 for local rules",
 			"sid: missing")
 	}
-	r.Options = append(make([]Option, 0, len(p.options)), p.options...)
+	r.options = append(make([]optionRef, 0, len(p.options)), p.options...)
+	if len(p.segments) > 1 {
+		r.lines = p.textLines()
+	}
 	return nil
 }
 
@@ -222,8 +226,30 @@ func (p *parser) option(r *Rule, end int) *Error {
 	if err := p.checkOnce(&o, start); err != nil {
 		return err
 	}
-	p.options = append(p.options, o)
+	p.options = append(p.options, p.ref(&o, start))
 	return p.common(r, &o)
+}
+
+// ref is o, which starts at offset start, and its value at valueAt.
+func (p *parser) ref(o *Option, start int) optionRef {
+	x := optionRef{name: uint32(start - p.start), nameLen: uint32(len(o.Name)), hasVal: o.HasVal, neg: o.Neg}
+	if o.HasVal {
+		x.value, x.valueLen = uint32(p.valueAt-p.start), uint32(len(o.Value))
+	}
+	return x
+}
+
+// textLines says where the rule at hand stands in its lines.
+func (p *parser) textLines() []textLine {
+	out := make([]textLine, 0, len(p.segments))
+	for _, s := range p.segments {
+		at := textLine{start: s.start - p.start, line: s.line, column: 1}
+		if at.start < 0 {
+			at.start, at.column = 0, 1-at.start
+		}
+		out = append(out, at)
+	}
+	return out
 }
 
 // optionEnd returns the offset of the first ';' from i that no backslash

@@ -3,7 +3,6 @@ package rule
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -31,18 +30,21 @@ func TestParseRule(t *testing.T) {
 		Pos: at(1), Text: text, Action: ActionAlert, ActionAs: "alert",
 		Proto: "http1", Hook: "request_headers", Transactional: true,
 		SID: 7, GID: 2, Rev: 3, Msg: `Say "hi"; now`,
-		Options: []Option{
-			option("msg", 96, 100, false, `"Say \"hi\"\; now"`),
-			option("content", 120, 129, true, `"a|3b|\;"`),
-			option("nocase", 141, 0, false, ""),
-			option("dsize", 149, 157, true, "10"),
-			option("noalert", 161, 0, false, ""),
-			option("sid", 170, 174, false, "7"),
-			option("gid", 177, 181, false, "2"),
-			option("rev", 184, 188, false, "3"),
-		},
+	}
+	wantOptions := []Option{
+		option("msg", 96, 100, false, `"Say \"hi\"\; now"`),
+		option("content", 120, 129, true, `"a|3b|\;"`),
+		option("nocase", 141, 0, false, ""),
+		option("dsize", 149, 157, true, "10"),
+		option("noalert", 161, 0, false, ""),
+		option("sid", 170, 174, false, "7"),
+		option("gid", 177, 181, false, "2"),
+		option("rev", 184, 188, false, "3"),
 	}
 	got := *f.Rules[0]
+	if diff := cmp.Diff(wantOptions, got.Options()); diff != "" {
+		t.Errorf("options (-want +got):\n%s", diff)
+	}
 	header := got.Src.String() + " " + got.SrcPorts.String() + " " + got.Dst.String() + " " + got.DstPorts.String()
 	if want := "[10.0.0.0/8,!10.1.2.3] any $EXTERNAL_NET [80,8000:8080,!8001]"; header != want {
 		t.Errorf("header: want %s, got %s", want, header)
@@ -50,8 +52,8 @@ func TestParseRule(t *testing.T) {
 	if p := got.Src.Root.List[1].Pos; p != at(42) {
 		t.Errorf("second address: want column 42, got %v", p)
 	}
-	got.Src, got.SrcPorts, got.Dst, got.DstPorts = Addresses{}, Ports{}, Addresses{}, Ports{}
-	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})); diff != "" {
+	got = *got.Bare()
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Rule{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -94,7 +96,7 @@ func TestParseFile(t *testing.T) {
 		if len(errs) != 1 || errs[0].Pos.Line != 9 || f.Refused != 1 {
 			t.Errorf("want one error in line 9, got %d refused, %v", f.Refused, errs)
 		}
-		if p := f.Rules[1].Options[1].Pos; p.Line != 6 || p.Column != 3 {
+		if p := f.Rules[1].Options()[1].Pos; p.Line != 6 || p.Column != 3 {
 			t.Errorf("option in a continued line: want 6:3, got %v", p)
 		}
 	}

@@ -28,7 +28,15 @@ type PortNode struct {
 }
 
 // Ports is a port field of a rule header. The zero value is any.
-type Ports struct{ Root PortNode }
+type Ports struct{ Root *PortNode }
+
+// node is the expression; nil stands for any.
+func (p *Ports) node() *PortNode {
+	if p.Root == nil {
+		return &PortNode{}
+	}
+	return p.Root
+}
 
 // ParsePorts parses a port expression that stands outside a rule, such as a
 // variable's value. Errors carry name as the file.
@@ -38,7 +46,7 @@ func ParsePorts(name, text string) (Ports, error) {
 	if err := x.finish(err, "port"); err != nil {
 		return Ports{}, err
 	}
-	return Ports{Root: node}, nil
+	return Ports{Root: &node}, nil
 }
 
 // portField parses a whole field. A list may stand there without brackets.
@@ -135,7 +143,7 @@ func parsePort(s string) (uint16, error) {
 // String prints the expression so that parsing gives it again.
 func (p Ports) String() string {
 	var b strings.Builder
-	p.Root.print(&b)
+	p.node().print(&b)
 	return b.String()
 }
 

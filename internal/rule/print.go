@@ -23,11 +23,11 @@ func (r *Rule) String() string {
 	}
 	b.WriteString(" " + r.Src.String() + " " + r.SrcPorts.String() + arrow +
 		r.Dst.String() + " " + r.DstPorts.String() + " (")
-	for i := range r.Options {
+	for i, o := range r.Options() {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		r.Options[i].print(&b)
+		o.print(&b)
 	}
 	b.WriteByte(')')
 	return b.String()

@@ -34,6 +34,10 @@ func comparePrinted(t *testing.T, r *Rule) {
 		t.Fatalf("printed rule %q: %d rules, %v", r, len(f.Rules), errs)
 	}
 	ignored := cmp.Options{cmpopts.IgnoreTypes(Pos{}), cmpopts.IgnoreFields(Rule{}, "Text"), cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})}
+	ignored = append(ignored, cmpopts.IgnoreUnexported(Rule{}))
+	if diff := cmp.Diff(r.Options(), f.Rules[0].Options(), ignored); diff != "" {
+		t.Fatalf("%q: options (-rule +printed and parsed):\n%s", r, diff)
+	}
 	if diff := cmp.Diff(r, f.Rules[0], ignored); diff != "" {
 		t.Fatalf("%q (-rule +printed and parsed):\n%s", r, diff)
 	}
@@ -63,7 +67,7 @@ func TestPrintOption(t *testing.T) {
 	if got := f.Rules[0].String(); got != want {
 		t.Errorf("want %s, got %s", want, got)
 	}
-	if got := f.Rules[0].Options[0].String(); got != `content:!"a";` {
+	if got := f.Rules[0].Options()[0].String(); got != `content:!"a";` {
 		t.Errorf("option: got %s", got)
 	}
 }
@@ -93,8 +97,8 @@ func FuzzPrintParse(f *testing.F) {
 			if set, err := resolver.Ports(&r.DstPorts); (set == nil) == (err == nil) {
 				t.Fatalf("%s: set %v, error %v", &r.DstPorts, set, err)
 			}
-			for i := range r.Options {
-				checkValues(t, &r.Options[i])
+			for i := range r.Options() {
+				checkValues(t, &r.Options()[i])
 			}
 		}
 	})

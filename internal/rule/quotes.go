@@ -72,7 +72,8 @@ func (p *parser) checkOnce(o *Option, start int) *Error {
 		return nil
 	}
 	for i := range p.options {
-		if p.options[i].Name == o.Name {
+		x := &p.options[i]
+		if at := p.start + int(x.name); p.s[at:at+int(x.nameLen)] == o.Name {
 			return p.errorAt(start, "keep one of them", o.Name+": given twice in one rule")
 		}
 	}

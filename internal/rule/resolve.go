@@ -46,9 +46,9 @@ func (r *Resolver) Addresses(a *Addresses) (*AddrSet, error) {
 		return s, nil
 	}
 	r.depth, r.nodes = 0, 0
-	f, err := r.addrNode(&a.Root)
+	f, err := r.addrNode(a.node())
 	if err == nil && f.empty() {
-		err = &Error{Pos: a.Root.Pos, Msg: "address: " + quote(key) + " leaves no address",
+		err = &Error{Pos: a.node().Pos, Msg: "address: " + quote(key) + " leaves no address",
 			Hint: "a negated part covers all the others"}
 	}
 	if err != nil {
@@ -66,9 +66,9 @@ func (r *Resolver) Ports(p *Ports) (*PortSet, error) {
 		return s, nil
 	}
 	r.depth, r.nodes = 0, 0
-	list, err := r.portNode(&p.Root)
+	list, err := r.portNode(p.node())
 	if err == nil && len(list) == 0 {
-		err = &Error{Pos: p.Root.Pos, Msg: "port: " + quote(key) + " leaves no port",
+		err = &Error{Pos: p.node().Pos, Msg: "port: " + quote(key) + " leaves no port",
 			Hint: "a negated part covers all the others"}
 	}
 	if err != nil {
@@ -150,7 +150,7 @@ func (r *Resolver) addrVar(n *AddrNode) (families, *Error) {
 	if bad != nil {
 		return families{}, &Error{Pos: n.Pos, Msg: "variable " + bad.Error()}
 	}
-	f, err := r.addrNode(&a.Root)
+	f, err := r.addrNode(a.node())
 	return f, inVariable(err, n.Var, n.Pos)
 }
 
@@ -206,7 +206,7 @@ func (r *Resolver) portVar(n *PortNode) (spans, *Error) {
 	if bad != nil {
 		return nil, &Error{Pos: n.Pos, Msg: "variable " + bad.Error()}
 	}
-	s, err := r.portNode(&p.Root)
+	s, err := r.portNode(p.node())
 	return s, inVariable(err, n.Var, n.Pos)
 }
 

@@ -188,7 +188,7 @@ func TestResolveOracle(t *testing.T) {
 		set, err := a.Resolve(nil)
 		for range 50 {
 			ip := netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(64))})
-			if want := evaluate(&a.Root, ip); want != (err == nil && set.Contains(packet.AddrFrom(ip))) {
+			if want := evaluate(a.Root, ip); want != (err == nil && set.Contains(packet.AddrFrom(ip))) {
 				t.Fatalf("%s: want %s %v", text, ip, want)
 			} else if want {
 				inside++

@@ -2,6 +2,8 @@
 // positions. It knows no keyword's meaning.
 package rule
 
+import "slices"
+
 // Action is what a rule asks for. An out-of-band sensor alerts for drop and
 // reject as well.
 type Action uint8
@@ -29,11 +31,72 @@ type Rule struct {
 	DstPorts Ports
 	// Both is '<>'; Transactional is '=>'.
 	Both, Transactional bool
-	Options             []Option
+
+	options []optionRef
+	// lines says where Text continues in the file's next lines; nil for a rule
+	// in one line.
+	lines []textLine
 
 	// The options that every user of a rule needs, read by the parser.
 	SID, GID, Rev uint32
 	Msg           string
+}
+
+// optionRef is an option as offsets in Text: a set of rules holds hundreds of
+// thousands of options, and few users want them all at once.
+type optionRef struct {
+	name, value       uint32
+	nameLen, valueLen uint32
+	hasVal, neg       bool
+}
+
+// textLine is the part of Text that stands in one line of the file.
+type textLine struct {
+	start        int // offset in Text
+	line, column int // where it stands in the file, from 1
+}
+
+// Options returns the keywords of the rule's body, in order. The slice is the
+// caller's; the strings are the file's text.
+func (r *Rule) Options() []Option { return r.AppendOptions(nil) }
+
+// AppendOptions is Options into dst.
+func (r *Rule) AppendOptions(dst []Option) []Option {
+	dst = slices.Grow(dst, len(r.options))
+	for i := range r.options {
+		x := &r.options[i]
+		o := Option{HasVal: x.hasVal, Neg: x.neg, Pos: r.pos(x.name)}
+		o.Name = r.Text[x.name : x.name+x.nameLen]
+		if x.hasVal {
+			o.Value, o.ValPos = r.Text[x.value:x.value+x.valueLen], r.pos(x.value)
+		}
+		dst = append(dst, o)
+	}
+	return dst
+}
+
+// pos is the place of offset off of Text.
+func (r *Rule) pos(off uint32) Pos {
+	p := r.Pos
+	at := int(off)
+	if len(r.lines) == 0 {
+		p.Column += at
+		return p
+	}
+	i := len(r.lines) - 1
+	for i > 0 && r.lines[i].start > at {
+		i--
+	}
+	p.Line, p.Column = r.lines[i].line, r.lines[i].column+at-r.lines[i].start
+	return p
+}
+
+// Bare returns a copy of r without its options and ends, which are most of it.
+func (r *Rule) Bare() *Rule {
+	h := *r
+	h.options, h.lines = nil, nil
+	h.Src, h.Dst, h.SrcPorts, h.DstPorts = Addresses{}, Addresses{}, Ports{}, Ports{}
+	return &h
 }
 
 // Option is one keyword of the rule's body, in order. A '!' that stands first

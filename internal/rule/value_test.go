@@ -103,7 +103,7 @@ func TestOptionErrorAt(t *testing.T) {
 	if errs.Err() != nil {
 		t.Fatal(errs)
 	}
-	content, nocase := &f.Rules[0].Options[0], &f.Rules[0].Options[1]
+	content, nocase := &f.Rules[0].Options()[0], &f.Rules[0].Options()[1]
 	_, _, err := ParseContent(content.Value)
 	if got := content.ErrorAt(err); got.Pos.Column != 42 || got.Hint == "" {
 		t.Errorf("want column 42 and a hint, got %v, %q", got, got.Hint)
