@@ -266,6 +266,7 @@ func (a *app) compile(f *rulesFlags, paths []string) (*compiledRules, error) {
 			return nil, err
 		}
 		st.Vars = withVars(st.Vars, c.Vars)
+		setRuleFiles(cfg, c)
 		if len(paths) == 0 {
 			if out.parsed, err = configRules(&c.Rules); err != nil {
 				return nil, err

@@ -126,7 +126,7 @@ func (s *service) openSensorConfig(a *app) error {
 	cfg.FlowInterval = int64(c.FlowInterval)
 	cfg.Log = sensor.LogConfig{DecodeAnomalies: s.cfg.EVE.DecodeAnomalies, StreamAnomalies: s.cfg.EVE.StreamAnomalies}
 	cfg.Sources = sensor.NewSources(prefixes(c.Sources.Networks), vniRanges(c.Sources.VNIs))
-	cfg.RuleFiles.Dir = filepath.Join(s.cfg.State, "datasets")
+	setRuleFiles(cfg, s.cfg)
 	cfg.Tenants = &sensor.Tenants{}
 	for system, networks := range s.cfg.HostOSPolicy {
 		if err := cfg.SetHostOS(system, prefixes(networks)); err != nil {
@@ -148,6 +148,12 @@ func (s *service) openSensorConfig(a *app) error {
 	cfg.Datasets.Retain()
 	s.report.Store(rep)
 	return nil
+}
+
+// setRuleFiles says where the files are that rules name.
+func setRuleFiles(cfg *sensor.Config, c *config.Config) {
+	cfg.RuleFiles.Dir = filepath.Join(c.State, "datasets")
+	cfg.Reputation = sensor.ReputationFiles{Categories: c.Rules.Reputation.Categories, Files: c.Rules.Reputation.Files}
 }
 
 // compile reads the rule files and compiles them, once more for each tenant

@@ -96,6 +96,15 @@ type Rules struct {
 	Files   []string `yaml:"files"`
 	// Thresholds are threshold files, or patterns of them.
 	Thresholds []string `yaml:"thresholds"`
+	// Reputation are the lists that the keyword iprep asks.
+	Reputation Reputation `yaml:"reputation"`
+}
+
+// Reputation names Suricata's lists of addresses.
+type Reputation struct {
+	// Categories is the file that names the categories; empty: no lists.
+	Categories string   `yaml:"categories"`
+	Files      []string `yaml:"files"`
 }
 
 // EVE is the log file.

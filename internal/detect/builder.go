@@ -29,6 +29,8 @@ type compiler struct {
 	filesSum hash.Hash // of the files that rules name
 	rep      *Report
 	opts     []rule.Option // of the rule at hand
+
+	reputation *Reputation // nil: not read yet
 }
 
 // protoKeyword is a keyword that protocol idx declares.

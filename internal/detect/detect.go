@@ -45,6 +45,9 @@ type Config struct {
 	// Datasets hold the values of dataset and datarep, across reloads; nil: of
 	// this ruleset alone.
 	Datasets *Datasets
+	// Reputation reads the lists that iprep asks; it is called when a rule does.
+	// nil, and a nil list, refuse such rules.
+	Reputation func() (*Reputation, error)
 	// PublicSuffix returns the public suffix of a host name ("co.uk"), for the
 	// transforms domain and tld; nil refuses the rules that have them.
 	PublicSuffix func(host string) string

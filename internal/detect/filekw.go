@@ -129,7 +129,7 @@ func otherKeywords() []keyword {
 	}
 	return []keyword{
 		no("lua", "Lua scripts are not run", ""), no("luajit", "Lua scripts are not run", ""),
-		no("iprep", "reputation lists are not supported", ""),
+		{name: "iprep", parse: parseIPRep},
 		no("geoip", "no country database", ""),
 		no("frame", "frames are not supported", "use the protocol's buffers"),
 		no("app-layer-state", "not supported", "use a hook in the rule's header (http1:request_headers)"),

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/mirrorwall/mirrorwall/internal/detect"
 )
 
 // maxRuleFile bounds a file that a rule names.
@@ -73,4 +75,38 @@ func (cfg *Config) SaveDatasets() error {
 		}
 		return os.Rename(fresh, path)
 	})
+}
+
+// ReputationFiles are the lists of the keyword iprep, under Suricata's names
+// reputation-categories-file, default-reputation-path and reputation-files.
+type ReputationFiles struct {
+	Categories string   // empty: no lists
+	Dir        string   // where relative Files are
+	Files      []string // in this order
+}
+
+// Read reads all of them, or returns nil when no categories are named.
+func (r ReputationFiles) Read() (*detect.Reputation, error) {
+	if r.Categories == "" {
+		return nil, nil
+	}
+	text, err := readBounded(r.Categories)
+	if err != nil {
+		return nil, err
+	}
+	out, err := detect.NewReputation(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.Categories, err)
+	}
+	for _, name := range r.Files {
+		if r.Dir != "" && !filepath.IsAbs(name) {
+			name = filepath.Join(r.Dir, name)
+		}
+		text, err := readBounded(name)
+		if err != nil {
+			return nil, err
+		}
+		out.Add(name, text)
+	}
+	return out, nil
 }

@@ -43,7 +43,7 @@ func DefaultConfig(fsys fs.FS) (*Config, error) {
 func (cfg *Config) DetectConfig(vars detect.Vars) *detect.Config {
 	return &detect.Config{
 		Registry: cfg.Registry, Vars: vars, MaxAlerts: cfg.MaxAlerts, PacketDirOnly: true,
-		ReadFile: cfg.RuleFiles.Read, Datasets: cfg.Datasets,
+		ReadFile: cfg.RuleFiles.Read, Datasets: cfg.Datasets, Reputation: cfg.Reputation.Read,
 		PublicSuffix: func(name string) string {
 			suffix, _ := publicsuffix.PublicSuffix(name)
 			return suffix
@@ -83,6 +83,10 @@ func (s *Settings) Set(key, value string) error {
 	}
 	if name, ok := strings.CutPrefix(key, "vars.port-groups."); ok {
 		s.Vars.PortGroups[name] = value
+		return nil
+	}
+	if _, ok := strings.CutPrefix(key, "reputation-files."); ok {
+		cfg.Reputation.Files = append(cfg.Reputation.Files, value)
 		return nil
 	}
 	var err error
@@ -136,6 +140,12 @@ func (s *Settings) Set(key, value string) error {
 		err = setInt(&cfg.Proto.HTTPDecompressDepth, value)
 	case libhtp + "lzma-enabled":
 		err = setBool(&cfg.Proto.HTTPLZMA, value)
+	case "reputation-categories-file":
+		cfg.Reputation.Categories = value
+	case "default-reputation-path":
+		cfg.Reputation.Dir = value
+	case "reputation-files":
+		cfg.Reputation.Files = listOf(value)
 	case "datasets.dir":
 		cfg.RuleFiles.Dir = value
 	case "mirrorwall.dedup":
@@ -153,6 +163,17 @@ func (s *Settings) Set(key, value string) error {
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	return nil
+}
+
+// listOf reads "a, b" or "[a, b]".
+func listOf(v string) (out []string) {
+	v = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(v), "["), "]")
+	for s := range strings.SplitSeq(v, ",") {
+		if s = strings.TrimSpace(s); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func setBool(dst *bool, v string) error {

@@ -21,18 +21,19 @@ const expireEvery = int64(1e9)
 
 // Config is what all workers of a sensor share.
 type Config struct {
-	Registry  *proto.Registry
-	Catalogue *appid.Catalogue
-	Rules     *detect.Ruleset
-	Shared    *detect.Shared   // nil: made by the sensor
-	Datasets  *detect.Datasets // values of data sets, across reloads
-	RuleFiles RuleFiles        // what rules read and write
-	Proto     proto.Config
-	Flow      flow.Config
-	Decode    packet.Config
-	Defrag    packet.DefragConfig
-	Sources   *Sources // nil: everything is allowed
-	Tenants   *Tenants // nil: each VNI is a tenant of its own
+	Registry   *proto.Registry
+	Catalogue  *appid.Catalogue
+	Rules      *detect.Ruleset
+	Shared     *detect.Shared   // nil: made by the sensor
+	Datasets   *detect.Datasets // values of data sets, across reloads
+	Reputation ReputationFiles  // the lists that iprep asks
+	RuleFiles  RuleFiles        // what rules read and write
+	Proto      proto.Config
+	Flow       flow.Config
+	Decode     packet.Config
+	Defrag     packet.DefragConfig
+	Sources    *Sources // nil: everything is allowed
+	Tenants    *Tenants // nil: each VNI is a tenant of its own
 	// TenantRules are the rules, compiled with a tenant's own variables, that
 	// replace Rules for its traffic.
 	TenantRules map[uint32]*detect.Ruleset
