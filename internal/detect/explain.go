@@ -17,7 +17,7 @@ func (rs *Ruleset) Explain(s *Signature) string {
 	if head, _, ok := strings.Cut(s.Rule.Text, "("); ok {
 		fmt.Fprintf(&b, "rule         %s\n", strings.TrimSpace(head))
 	}
-	fmt.Fprintf(&b, "order        %d of %d, priority %d\n", s.id+1, len(rs.sigs), s.Priority)
+	fmt.Fprintf(&b, "order        %d of %d, priority %d%s\n", s.id+1, len(rs.sigs), s.Priority, s.ordered())
 	fmt.Fprintf(&b, "runs on      %s\n", kinds[s.kind])
 	if s.payload != nil {
 		fmt.Fprintf(&b, "payload      %s\n", payloadWhere(s))
@@ -27,6 +27,11 @@ func (rs *Ruleset) Explain(s *Signature) string {
 	}
 	fmt.Fprintf(&b, "directions   %s\n", directions(s))
 	fmt.Fprintf(&b, "found by     %s\n", rs.foundBy(s))
+	if s.fast.buf != nil {
+		fmt.Fprintf(&b, "chosen       %s\n", s.chosen())
+		fmt.Fprintf(&b, "prefilter    %s\n", s.prefilter())
+	}
+	fmt.Fprintf(&b, "groups       %s\n", strings.Join(rs.groups(s), "; "))
 	for i := range s.tx {
 		explainBuffer(&b, &s.tx[i])
 	}
@@ -40,6 +45,10 @@ func (rs *Ruleset) Explain(s *Signature) string {
 		fmt.Fprintf(&b, "buffer       base64_data: %s\n", describe(s.base64))
 	}
 	rs.explainOptions(&b, s)
+	if n := len(s.suppressed); n > 0 {
+		fmt.Fprintf(&b, "limit        suppressed for some addresses or all by %d lines of the threshold files\n", n)
+	}
+	fmt.Fprintf(&b, "cost         %s\n", s.cost())
 	return b.String()
 }
 
