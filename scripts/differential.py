@@ -17,12 +17,11 @@ line is one JSON object. Suricata's answers are kept in --cache under the hash o
 the capture, the rules and the settings: a second run costs ours only.
 
 Starting the peer costs far more than a capture, so one process is handed many
-through its control socket. Between captures it tears down flows, hosts,
+through its control socket. Between captures it tears down flows, hosts and
 fragments, but not the counts of thresholds. Therefore all captures are read
-without thresholds first; with them only those where a rule with a threshold
-matched, and no two in one process that share such a rule and an address.
---alone starts a process for each capture instead, to prove that this makes no
-difference; it is slow, and nothing is cached.
+without thresholds first, and with them only those where a rule with a threshold
+matched, each by a process of its own. --alone starts a process for every capture
+instead, to prove that this makes no difference; it is slow, and not cached.
 """
 import argparse, collections, hashlib, ipaddress, json, os, re, shutil, socket, subprocess, sys, tempfile, time
 
@@ -161,47 +160,35 @@ class Answers:
         self.path = os.path.join(a.cache, "peer-%s.json" % config[:16])
         self.known = json.loads(read(self.path)) if os.path.exists(self.path) and not a.alone else {}
 
-    def of(self, pcaps, batches):
-        """Alerts by capture; batches splits what isn't known into runs of the peer."""
+    def of(self, pcaps, alone):
+        """Alerts by capture."""
         keys = {p: digest(read(p))[:24] for p in pcaps}
         want = [p for p in pcaps if keys[p] not in self.known]
-        for batch in batches(want):
-            print("the peer reads %d captures" % len(batch), file=sys.stderr)
+        if want:
+            print("the peer reads %d captures" % len(want), "in as many runs" if alone else "in one run", file=sys.stderr)
             with tempfile.TemporaryDirectory(prefix="diff-") as tmp:
                 peer = Peer(self.a.peer, self.rules, self.a.sets, tmp)
-                for pcap, alerts in (peer.alone if self.a.alone else peer.together)(batch):
+                for pcap, alerts in (peer.alone if alone else peer.together)(want):
                     self.known[keys[pcap]] = alerts
-        if want and not self.a.alone:
+                    if alone:
+                        self.save()
+            self.save()
+        return {p: self.known[keys[p]] for p in pcaps}
+
+    def save(self):
+        if not self.a.alone:
             os.makedirs(self.a.cache, exist_ok=True)
             with open(self.path + ".part", "w") as f:
                 json.dump(self.known, f)
             os.replace(self.path + ".part", self.path)
-        return {p: self.known[keys[p]] for p in pcaps}
-
-
-def batches_of(limited, matches):
-    """Split captures so that no two in a batch share a rule of limited and an address."""
-    def split(pcaps):
-        batches = []
-        for p in pcaps:
-            own = {(x[0], end[0]) for x in matches[p] if x[0] in limited for end in x[2:4]}
-            for taken, batch in batches:
-                if not taken & own:
-                    taken |= own
-                    batch.append(p)
-                    break
-            else:
-                batches.append((own, [p]))
-        return [b for _, b in batches]
-    return split
 
 
 def theirs(a, pcaps, limited):
     """Matches and alerts by capture."""
     version = subprocess.run([a.peer, "-V"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
-    matches = Answers(a, a.unlimited, version).of(pcaps, lambda want: [want] if want else [])
+    matches = Answers(a, a.unlimited, version).of(pcaps, a.alone)
     some = [p for p in pcaps if any(x[0] in limited for x in matches[p])]
-    return matches, {**matches, **Answers(a, a.rules, version).of(some, batches_of(limited, matches))}
+    return matches, {**matches, **Answers(a, a.rules, version).of(some, True)}
 
 
 # ---- rules --------------------------------------------------------------------------------------

@@ -74,19 +74,16 @@ func parseFlow(b *builder, opt *rule.Option) error {
 }
 
 // established tells whether both ends had spoken when the packet came, or what
-// the mirror shows of them says as much. The ACK that ends a handshake is not
-// part of what it establishes.
+// the mirror shows of them says as much. A packet itself is not part of what it
+// establishes, be it the last of a handshake or the first that is seen; bytes of
+// the stream and transactions are, since they may be looked at but once.
 func (c *ctx) established() bool {
 	f := c.f
 	if f.TCP == nil {
 		return f.State != flow.StateNew
 	}
-	if !f.TCP.Established() {
-		return false
-	}
-	handshake := f.Pkts[0] == 2 && f.Pkts[1] == 1 && len(c.p.Payload) == 0 &&
-		f.TCP.Flags&flow.StreamMidstream == 0 && !c.p.Has(packet.FlagFlowEnd)
-	return !handshake
+	late := c.txNow != nil || c.stream != nil || c.p.Has(packet.FlagFlowEnd)
+	return f.TCP.Established() && (late || !f.TCP.JustEstablished())
 }
 
 func parseStreamSize(b *builder, opt *rule.Option) error {

@@ -16,6 +16,7 @@ const (
 // session runs the TCP session of f on p.
 func (t *Table) session(f *Flow, p *packet.Packet, d Dir) {
 	s, tcp := f.TCP, &p.TCP
+	s.justEstablished = false
 	if f.State == StateBypassed {
 		return
 	}
@@ -57,8 +58,9 @@ func (t *Table) countFlags(flags uint8) {
 // enter moves the session, and with it the flow, to state.
 func (t *Table) enter(f *Flow, state TCPState) {
 	f.TCP.State = state
-	if state == TCPEstablished {
+	if state == TCPEstablished && !f.TCP.Established() {
 		f.TCP.Flags |= StreamEstablished
+		f.TCP.justEstablished = true
 	}
 	switch state {
 	case TCPLastACK, TCPTimeWait, TCPClosed:

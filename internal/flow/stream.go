@@ -78,6 +78,8 @@ type Stream struct {
 	syns      uint8           // SYNs that differed from the first
 	resetBy   Dir
 
+	justEstablished bool
+
 	half  [2]half
 	other offer // the last SYN or SYN/ACK that differed
 }
@@ -151,6 +153,10 @@ func seqMax(a, b uint32) uint32 {
 // Established reports whether the session got past its handshake or was picked
 // up in mid-stream; it stays true when the session closes.
 func (s *Stream) Established() bool { return s.Flags&StreamEstablished != 0 }
+
+// JustEstablished reports whether it was the packet that came last that made
+// Established true.
+func (s *Stream) JustEstablished() bool { return s.justEstablished }
 
 // Size is the sequence space direction d has used, the SYN included, as
 // Suricata's stream_size counts.

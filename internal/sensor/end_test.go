@@ -189,3 +189,29 @@ func TestAnomalyFlood(t *testing.T) {
 		t.Errorf("%d packets with events, %d left out", w.C.DecodeEvents, w.C.AnomalyOverflow)
 	}
 }
+
+// TestJustEstablished: the packet that a flow is picked up at is not part of an
+// established flow, its bytes are.
+func TestJustEstablished(t *testing.T) {
+	sc := scene()
+	c := sc.TCP(client(), app())
+	c.Client([]byte("needle"))
+	c.Server([]byte("answer"))
+	c.Client([]byte("second"))
+	frames := shots(sc)[3:] // without the handshake
+	rule := func(sid, options string) string {
+		return `alert tcp any any -> any any (msg:"` + sid + `"; flow:` + options + `; sid:` + sid + ";)\n"
+	}
+	cfg := activeConfig(t, rule("1", `established; content:"needle"; depth:6`)+
+		rule("2", `established,to_server; content:"needle"; dsize:6`)+
+		rule("3", `established,to_server; content:"second"; dsize:6`)+
+		rule("4", `not_established; content:"needle"; depth:6`))
+	var got []string
+	for _, line := range eveOf(t, cfg, frames, "alert") {
+		_, sid, _ := strings.Cut(line, `"signature_id":`)
+		got = append(got, sid[:1])
+	}
+	if slices.Sort(got); !slices.Equal(got, []string{"1", "3", "4"}) {
+		t.Errorf("got sids %s, want 1, 3 and 4", got)
+	}
+}
