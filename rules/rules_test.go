@@ -81,7 +81,7 @@ func load(t testing.TB) *bundle {
 			t.Error(e)
 		}
 		for _, r := range f.Rules {
-			b.options[r.SID] = slices.Clone(r.Options)
+			b.options[r.SID] = r.Options()
 		}
 		files = append(files, f)
 	}
