@@ -71,6 +71,7 @@ func (c *ctx) asn1(o *op, pos int) outcome {
 	b := c.buf[at:]
 	for range maxASN1Elements {
 		tag, n, rest, ok := berHeader(b)
+		c.re.Work += 1 + uint64(len(b)-len(rest)) // a tag may be as long as the buffer
 		if !ok {
 			break
 		}

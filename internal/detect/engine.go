@@ -63,6 +63,7 @@ type Engine struct {
 	pktVars, context []Var
 	cache            []bufCache // by buffer id
 	gen              uint64
+	head             []byte // the transformed start of a growing buffer
 	free             []*FlowState
 	spare            spare.Pool
 }

@@ -170,11 +170,11 @@ func (e *Engine) scanTx(c *ctx, tx proto.Tx, pr *protoRules, progress uint8) (gr
 // scanWhole scans every instance of a buffer that is complete.
 func (e *Engine) scanWhole(c *ctx, tx proto.Tx, en *txEngine, ds *proto.DetectState) {
 	for i := 0; i < maxInstances; i++ {
-		b, ok := e.instance(c, tx, en.buf, en.im.id, i)
+		b, ok := e.instance(c, tx, en.buf, &en.im, i)
 		if !ok {
 			return
 		}
-		if en.im.stream {
+		if en.im.stream && len(en.buf.xforms) == 0 {
 			b = b[growFrom(len(b), ds.BodySeen[c.dir]):]
 		}
 		ds.Candidates[c.dir] = en.lits.scan(b, &e.hits, ds.Candidates[c.dir])
@@ -184,14 +184,29 @@ func (e *Engine) scanWhole(c *ctx, tx proto.Tx, en *txEngine, ds *proto.DetectSt
 	}
 }
 
-// bodyPart is what a rule looks at of a body that is larger than bodyWhole: the
-// start when it counts from there, else what is new and a little before it, so
-// that the work is linear in the body.
-func bodyPart(b []byte, t *bufTest, seen uint64) []byte {
-	if t.absolute {
-		return b[:bodyWhole]
+// bodyPart is what a rule looks at of instance b of a growing buffer that is
+// larger than bodyWhole: the start when it counts from there, else what is new
+// and a little before it, so that the work is linear in the body.
+func (e *Engine) bodyPart(c *ctx, tx proto.Tx, t *bufTest, im *impl, i int, b []byte) []byte {
+	if len(t.buf.xforms) == 0 {
+		switch {
+		case len(b) <= bodyWhole:
+			return b
+		case t.absolute:
+			return b[:bodyWhole]
+		}
+		return b[growFrom(len(b), c.bodySeen):]
 	}
-	return b[growFrom(len(b), seen):]
+	raw, _ := tx.Buffer(im.id, i)
+	if !t.absolute || growFrom(len(raw), c.bodySeen) == 0 {
+		return b // instance has cut it
+	}
+	out, ok := e.apply(c, t.buf, raw[:bodyWhole], e.head)
+	if !ok {
+		return nil
+	}
+	e.head = out
+	return out
 }
 
 // growFrom is where looking at a growing buffer starts: at its start while it
@@ -215,8 +230,10 @@ func (e *Engine) scanGrowing(c *ctx, tx proto.Tx, en *txEngine, seen uint64) (ui
 		}
 		n := uint64(len(raw))
 		if due := n >= bodyFirst && seen == 0 || seen > 0 && n >= seen+bodyWindow; due {
-			if b, ok := e.instance(c, tx, en.buf, en.im.id, i); ok {
-				b = b[growFrom(len(b), seen):]
+			if b, ok := e.instance(c, tx, en.buf, &en.im, i); ok {
+				if len(en.buf.xforms) == 0 {
+					b = b[growFrom(len(b), seen):]
+				}
 				ds.Candidates[c.dir] = en.lits.scan(b, &e.hits, ds.Candidates[c.dir])
 			}
 			end, did = max(end, n), true
@@ -229,17 +246,18 @@ func (e *Engine) scanGrowing(c *ctx, tx proto.Tx, en *txEngine, seen uint64) (ui
 }
 
 // instance returns instance i of a buffer, transformed if the buffer is, from
-// the cache when it has been asked for before.
-func (e *Engine) instance(c *ctx, tx proto.Tx, buf *buffer, id uint8, i int) ([]byte, bool) {
+// the cache when it has been asked for before. Of one that grows the part that
+// is new is transformed, and a little before it.
+func (e *Engine) instance(c *ctx, tx proto.Tx, buf *buffer, im *impl, i int) ([]byte, bool) {
 	bc := &e.cache[buf.id]
-	if bc.gen != e.gen || bc.id != id {
-		bc.gen, bc.id, bc.n, bc.all = e.gen, id, 0, false
+	if bc.gen != e.gen || bc.id != im.id {
+		bc.gen, bc.id, bc.n, bc.all = e.gen, im.id, 0, false
 	}
 	for bc.n <= i {
 		if bc.all {
 			return nil, false
 		}
-		raw, ok := tx.Buffer(id, bc.n)
+		raw, ok := tx.Buffer(im.id, bc.n)
 		if !ok {
 			bc.all = true
 			return nil, false
@@ -251,6 +269,9 @@ func (e *Engine) instance(c *ctx, tx proto.Tx, buf *buffer, id uint8, i int) ([]
 		bc.n++
 		in.b, in.ok = raw, true
 		if len(buf.xforms) > 0 {
+			if im.stream {
+				raw = raw[growFrom(len(raw), c.bodySeen):]
+			}
 			in.b, in.ok = e.apply(c, buf, raw, in.own)
 			if in.ok && cap(in.b) <= maxTransformed {
 				in.own = in.b
@@ -272,6 +293,7 @@ func (e *Engine) apply(c *ctx, buf *buffer, raw, own []byte) ([]byte, bool) {
 		if i%2 != (len(buf.xforms)-1)%2 {
 			dst = c.view[:0]
 		}
+		c.re.Work += uint64(len(src))
 		out, ok := buf.xforms[i].apply(c, dst, src)
 		if !ok {
 			return nil, false
@@ -427,17 +449,17 @@ func (e *Engine) bufHolds(c *ctx, tx proto.Tx, t *bufTest, s *Signature, pr *pro
 	final := !im.stream || at > im.progress || at >= last
 	any := false
 	for i := 0; i < maxInstances; i++ {
-		b, ok := e.instance(c, tx, t.buf, im.id, i)
+		b, ok := e.instance(c, tx, t.buf, im, i)
 		if !ok {
 			break
+		}
+		if im.stream {
+			b = e.bodyPart(c, tx, t, im, i, b)
 		}
 		if b == nil && len(t.buf.xforms) > 0 {
 			continue
 		}
 		any = true
-		if im.stream && len(b) > bodyWhole {
-			b = bodyPart(b, t, c.bodySeen)
-		}
 		spans := c.spanCount
 		if c.run(t.ops, b, t.buf.name) {
 			if t.once != 0 {

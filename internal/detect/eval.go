@@ -75,6 +75,7 @@ func (c *ctx) eval(ops []op, pos int) outcome {
 // spent counts a try, and reports that there have been too many, or that they
 // have cost too much.
 func (c *ctx) spent() bool {
+	c.re.Work++
 	if c.steps++; c.steps <= maxSteps && c.re.Work <= c.limit {
 		return false
 	}
@@ -310,6 +311,10 @@ func relative(ok bool) outcome {
 	return miss
 }
 
+// maxDigits bounds the bytes of a number in text, as in Suricata: a variable
+// could ask for all of the buffer otherwise, at each of its places.
+const maxDigits = 23
+
 // readNumber reads the number of a byte keyword and returns where it ends.
 func (c *ctx) readNumber(o *op, pos int) (v uint64, end int, ok bool) {
 	x := &o.x.bytes
@@ -321,8 +326,13 @@ func (c *ctx) readNumber(o *op, pos int) (v uint64, end int, ok bool) {
 	if at < 0 || n < 0 || at+n > len(c.buf) {
 		return 0, 0, false
 	}
-	if x.base != 0 && n == 0 {
-		n = min(len(c.buf)-at, 23) // as far as there are digits
+	if x.base != 0 {
+		if n == 0 {
+			n = min(len(c.buf)-at, maxDigits) // as far as there are digits
+		}
+		if n > maxDigits {
+			return 0, 0, false
+		}
 	}
 	b := c.buf[at : at+n]
 	if x.base != 0 {

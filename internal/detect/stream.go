@@ -9,6 +9,9 @@ const (
 	keepBytes = 256
 	// maxPending is the most that waits for inspection; the oldest goes first.
 	maxPending = 256 << 10
+	// leastDrop is the least that goes at once: if each small segment drove out
+	// as much as it brings, each would move all that waits.
+	leastDrop = maxPending / 8
 	// maxCuts bounds the gaps that one window remembers. Bytes around those
 	// beyond are taken for neighbours: better a rule too many than one missed.
 	maxCuts = 64
@@ -35,9 +38,11 @@ func (e *Engine) StreamData(f *flow.Flow, d Dir, b []byte, off uint64) {
 	}
 	st := &e.flowState(f).st[d]
 	if drop := len(st.buf) - st.seen + len(b) - maxPending; drop > 0 {
+		drop = max(drop, leastDrop)
 		e.Counters.StreamDropped += uint64(drop)
-		if drop >= len(st.buf)-st.seen {
-			b = b[max(0, len(b)-maxPending):]
+		e.ctx.re.Work += uint64(len(st.buf)) >> 4 // bytes moved
+		if waits := len(st.buf) - st.seen; drop >= waits {
+			b = b[drop-waits:]
 			st.forget(len(st.buf))
 		} else {
 			st.forget(st.seen + drop)
