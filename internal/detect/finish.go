@@ -209,7 +209,7 @@ func (b *builder) finishApp() error {
 	s.dirs = dirs
 	if s.tx == nil && len(s.txTests) == 0 {
 		if s.transactional {
-			return refuse("a transactional rule needs buffers of both directions", "write -> in the header")
+			return at(arrowPos(b.r), refuse("a transactional rule needs buffers of both directions", "write -> in the header"))
 		}
 		return nil
 	}

@@ -56,7 +56,6 @@ func (l Lint) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 // linter looks at the rules of one set, one after the other.
 type linter struct {
 	rs    *Ruleset
-	c     *compiler
 	r     *rule.Rule // at hand
 	opts  []rule.Option
 	s     *Signature
@@ -72,19 +71,24 @@ func (rs *Ruleset) Lint(files []*rule.File) []Verdict {
 	for _, s := range rs.sigs {
 		active[s.Rule.Pos] = s
 	}
-	l := &linter{rs: rs, c: newCompiler(&rs.cfg, &Report{})}
+	l := &linter{rs: rs}
 	place := map[string]int{}
+	var rules []*rule.Rule
 	for i, f := range files {
 		place[f.Name] = i
 		for _, r := range f.Rules {
-			if l.s = active[r.Pos]; l.s != nil && !r.Disabled {
-				l.r, l.opts = r, r.AppendOptions(l.opts[:0])
-				l.speed()
-				l.never()
+			if l.s = active[r.Pos]; l.s == nil || r.Disabled {
+				continue
 			}
+			delete(active, r.Pos) // a file may have been named twice
+			rules = append(rules, r)
+			l.r, l.opts = r, r.AppendOptions(l.opts[:0])
+			l.speed()
+			l.never()
 		}
 	}
-	l.set(files, active)
+	l.unset(files, rules)
+	l.set(rules)
 	slices.SortStableFunc(l.found, func(a, b Verdict) int {
 		return cmp.Or(cmp.Compare(place[a.Pos.File], place[b.Pos.File]), cmp.Compare(a.Pos.Line, b.Pos.Line),
 			cmp.Compare(a.Pos.Column, b.Pos.Column))

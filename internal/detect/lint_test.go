@@ -171,7 +171,11 @@ alert udp any any -> any 54 (msg:"a"; content:"abc"; nocase; sid:3;)
 alert udp any any -> any 53 (msg:"a"; content:"abc"; sid:4;)
 pass udp any any -> any 53 (msg:"a"; content:"abc"; nocase; sid:5;)
 `
-	got := lintOf(t, text)
+	f, _ := rule.ParseFile("test.rules", []byte(text))
+	twice, _ := rule.ParseFile("test.rules", []byte(text)) // as if named twice
+	files := []*rule.File{f, twice}
+	rs, _ := Compile(files, testConfig())
+	got := rs.Lint(files)
 	if len(got) != 1 || got[0].Lint != LintDuplicateRule || got[0].SID != 2 ||
 		got[0].Reason != "the same rule as sid 1 at test.rules:1:1" || got[0].Pos.Column != 76 {
 		t.Errorf("got %v", got)

@@ -7,32 +7,26 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
-// set complains about what only the rules together show.
-func (l *linter) set(files []*rule.File, active map[rule.Pos]*Signature) {
-	l.unset(files, active)
+// set complains about what only the active rules together show.
+func (l *linter) set(rules []*rule.Rule) {
 	bodies := map[string]*rule.Rule{}
 	var b strings.Builder
 	var first *rule.Rule
 	var words [2]int // drop, reject
-	for _, f := range files {
-		for _, r := range f.Rules {
-			if active[r.Pos] == nil || r.Disabled {
-				continue
+	for _, r := range rules {
+		b.Reset()
+		writeBody(&b, r)
+		if old := bodies[b.String()]; old == nil {
+			bodies[b.String()] = r
+		} else {
+			l.about(r, LintDuplicateRule, optionPos(r, "sid"), fmt.Sprintf("the same rule as sid %d at %s", old.SID, old.Pos),
+				"both alert for the same traffic; remove or disable one")
+		}
+		if r.Action == rule.ActionDrop || r.Action == rule.ActionReject {
+			if first == nil {
+				first = r
 			}
-			b.Reset()
-			writeBody(&b, r)
-			if old := bodies[b.String()]; old == nil {
-				bodies[b.String()] = r
-			} else {
-				l.about(r, LintDuplicateRule, optionPos(r, "sid"), fmt.Sprintf("the same rule as sid %d at %s", old.SID, old.Pos),
-					"both alert for the same traffic; remove or disable one")
-			}
-			if r.Action == rule.ActionDrop || r.Action == rule.ActionReject {
-				if first == nil {
-					first = r
-				}
-				words[r.Action-rule.ActionDrop]++
-			}
+			words[r.Action-rule.ActionDrop]++
 		}
 	}
 	if first != nil {

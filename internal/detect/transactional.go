@@ -11,10 +11,10 @@ import (
 func (b *builder) checkTransactional(apps uint64) error {
 	s := b.s
 	if s.flowDir != 0 {
-		return refuse("flow: a direction in a transactional rule", "write -> in the header, or leave the direction out")
+		return at(optionPos(b.r, "flow"), refuse("flow: a direction in a transactional rule", "write -> in the header, or leave the direction out"))
 	}
 	if s.payload != nil {
-		return refuse("raw bytes have no direction in a transactional rule", "use the protocol's buffers")
+		return at(contentPos(b.r, &s.payload[0]), refuse("raw bytes have no direction in a transactional rule", "use the protocol's buffers"))
 	}
 	if apps == 0 {
 		return nil // the caller's complaint says more
@@ -24,8 +24,8 @@ func (b *builder) checkTransactional(apps uint64) error {
 		t := &s.tx[i]
 		m := t.directions(apps)
 		if m == proto.MaskBoth {
-			return refuse(t.buf.name+" is in both directions of a transactional rule",
-				"write "+t.buf.base.name+": to_server or "+t.buf.base.name+": to_client")
+			return at(b.bufferPos(t.buf.base), refuse(t.buf.name+" is in both directions of a transactional rule",
+				"write "+t.buf.base.name+": to_server or "+t.buf.base.name+": to_client"))
 		}
 		seen |= m
 	}
@@ -40,12 +40,12 @@ func (b *builder) checkTransactional(apps uint64) error {
 			if t.name == "filesize" {
 				hint = "write filesize:to_server,… or filesize:to_client,…"
 			}
-			return refuse(t.name+" is in both directions of a transactional rule", hint)
+			return at(optionPos(b.r, t.name), refuse(t.name+" is in both directions of a transactional rule", hint))
 		}
 		seen |= m
 	}
 	if seen != proto.MaskBoth {
-		return refuse("a transactional rule needs buffers of both directions", "write -> in the header, or add what the other side must hold")
+		return at(arrowPos(b.r), refuse("a transactional rule needs buffers of both directions", "write -> in the header, or add what the other side must hold"))
 	}
 	return nil
 }

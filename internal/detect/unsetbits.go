@@ -10,7 +10,7 @@ import (
 // unset complains, once a name, about flowbits that active rules ask for
 // and no enabled rule sets: nearly always a typo. Rules that were not
 // understood may be the ones that set them, so then it is silent.
-func (l *linter) unset(files []*rule.File, active map[rule.Pos]*Signature) {
+func (l *linter) unset(files []*rule.File, active []*rule.Rule) {
 	set := map[string]bool{}
 	for _, f := range files {
 		if f.Refused > 0 {
@@ -20,12 +20,8 @@ func (l *linter) unset(files []*rule.File, active map[rule.Pos]*Signature) {
 			noteSet(set, r)
 		}
 	}
-	for _, f := range files {
-		for _, r := range f.Rules {
-			if active[r.Pos] != nil && !r.Disabled {
-				l.unsetIn(r, set)
-			}
-		}
+	for _, r := range active {
+		l.unsetIn(r, set)
 	}
 }
 

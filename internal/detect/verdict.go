@@ -87,6 +87,25 @@ func protoPos(r *rule.Rule, skip int) rule.Pos {
 	return p
 }
 
+// arrowPos is the place of the => in the header of r.
+func arrowPos(r *rule.Rule) rule.Pos {
+	p := r.Pos
+	if head, _, ok := strings.Cut(r.Text, "=>"); ok && protoPos(r, 0) != p {
+		p.Column += len(head)
+	}
+	return p
+}
+
+// bufferPos is the place of the first word that names buf, or else of the rule.
+func (b *builder) bufferPos(buf *buffer) rule.Pos {
+	for i := range b.opts {
+		if w, ok := b.c.lookup(b.opts[i].Name).(*buffer); ok && w == buf {
+			return b.opts[i].Pos
+		}
+	}
+	return b.r.Pos
+}
+
 // optionPos is the place of r's first option of that name, or else of r.
 func optionPos(r *rule.Rule, name string) rule.Pos {
 	for _, o := range r.Options() {

@@ -80,6 +80,11 @@ func TestVerdictPlaces(t *testing.T) {
 		{`alert tcp any any -> any any (content:"abc"; content:"abcd"; within:2; sid:1;)`, "within", "within: 2 is less than the content's length 4"},
 		{`alert fake any any -> any any (flow:to_server; fake.line; content:"a"; fake.status; content:"b"; sid:1;)`, "fake.status", "its buffers never exist together in one direction and protocol"},
 		{`alert fake any any -> any any (flow:to_client; fake.line; content:"a"; sid:1;)`, "fake.line", "its buffers never exist together in one direction and protocol"},
+		{`alert fake any any => any any (content:"x"; fake.line; content:"a"; fake.status; content:"b"; sid:1;)`, `content:"x"`, "raw bytes have no direction in a transactional rule"},
+		{`alert fake any any => any any (flow:to_server; fake.line; content:"a"; sid:1;)`, "flow", "flow: a direction in a transactional rule"},
+		{`alert fake any any => any any (fake.line; content:"a"; sid:1;)`, "=>", "a transactional rule needs buffers of both directions"},
+		{`alert tcp any any => any any (flags:S; sid:1;)`, "=>", "a transactional rule needs buffers of both directions"},
+		{`alert fake any any => any any (fake.line; content:"a"; fake.both; content:"b"; sid:1;)`, "fake.both", "fake.both is in both directions of a transactional rule"},
 	} {
 		// Twice: what the first rule left behind must not lend the second its place.
 		text := c.text + "\n" + strings.Replace(c.text, "sid:1", "sid:2", 1)

@@ -49,7 +49,7 @@ func (r *Resolver) Addresses(a *Addresses) (*AddrSet, error) {
 	f, err := r.addrNode(a.node())
 	if err == nil && f.empty() {
 		err = &Error{Pos: a.node().Pos, Msg: "address: " + quote(key) + " leaves no address",
-			Hint: "a negated part covers all the others"}
+			Hint: r.nothingHint(a.node().Var)}
 	}
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (r *Resolver) Ports(p *Ports) (*PortSet, error) {
 	list, err := r.portNode(p.node())
 	if err == nil && len(list) == 0 {
 		err = &Error{Pos: p.node().Pos, Msg: "port: " + quote(key) + " leaves no port",
-			Hint: "a negated part covers all the others"}
+			Hint: r.nothingHint(p.node().Var)}
 	}
 	if err != nil {
 		return nil, err
@@ -77,6 +77,15 @@ func (r *Resolver) Ports(p *Ports) (*PortSet, error) {
 	s := newPortSet(list)
 	r.ports[key] = s
 	return s, nil
+}
+
+// nothingHint says why nothing is left of an expression, or of the variable
+// that is all of it.
+func (r *Resolver) nothingHint(name string) string {
+	if name == "" {
+		return "a negated part covers all the others"
+	}
+	return fmt.Sprintf("$%s is %s, and that is nothing: set it as well, for example to any", name, r.vars[name])
 }
 
 // Resolve is Resolver.Addresses for one expression.

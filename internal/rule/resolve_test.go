@@ -91,6 +91,7 @@ func TestResolveErrors(t *testing.T) {
 		{"$BAD", "x:1:1: variable $BAD:1:2: address: want any, an address"},
 		{"!any", `x:1:1: address: "!any" leaves no address|a negated part covers all the others`},
 		{"[$HOME_NET,$EXTERNAL_NET,!$EVERY]", `x:1:1: address: "[$HOME_NET,$EXTERNAL_NET,!$EVERY]" leaves no address`},
+		{"$NOPORT", `x:1:1: address: "$NOPORT" leaves no address|$NOPORT is !any, and that is nothing: set it as well, for example to any`},
 	}
 	for _, c := range cases {
 		a, err := ParseAddresses("x", c.in)
