@@ -12,6 +12,7 @@ const (
 	bufPacket                 // a view of the packet (tcp.hdr, ip.src)
 	bufTx                     // a protocol's buffer
 	bufBase64                 // what base64_decode left
+	bufFrame                  // a frame of a protocol
 )
 
 // impl is one protocol's version of a buffer in one direction.
@@ -37,6 +38,8 @@ type buffer struct {
 	noMPM  bool
 	prio   int
 	check  func(content []byte, nocase bool) error
+	app    int   // bufFrame: the protocol by registry index
+	frame  uint8 // bufFrame: proto.Frame.Type
 }
 
 // protos returns the protocols that have the buffer in a direction of m.
@@ -138,6 +141,7 @@ func (bs *buffers) transformed(base *buffer, xf []transform) *buffer {
 	}
 	b := *base
 	b.name, b.base, b.xforms, b.check = name, base, append([]transform(nil), xf...), nil
+	b.noMPM = b.noMPM || b.kind == bufFrame // what is searched is the frame as it is
 	bs.add(&b)
 	bs.derived[name] = &b
 	return &b

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
@@ -28,9 +29,10 @@ type Ruleset struct {
 	streamEvent []uint32                  // rules on stream events
 	side        [2][]uint32               // rules on the protocol alone
 	ip          ipTable
-	protos      [][2]protoRules // by registry index and direction
-	anyStream   [2]bool         // some rule looks at stream bytes
-	anySide     bool            // some rule is in side
+	protos      [][2]protoRules  // by registry index and direction
+	anyStream   [2]bool          // some rule looks at stream bytes
+	anySide     bool             // some rule is in side
+	frames      []proto.FrameSet // that rules look at, by registry index
 }
 
 // protoRules are the rules of one protocol and direction.
@@ -38,8 +40,9 @@ type protoRules struct {
 	engines []txEngine // by progress
 	plain   []uint32   // rules without fast pattern
 	each    []uint32   // rules that match each time
-	events  bool       // some of plain test events, which need no progress
-	last    uint8      // progress of a complete direction
+	frames  []frameRules
+	events  bool  // some of plain test events, which need no progress
+	last    uint8 // progress of a complete direction
 	any     bool
 }
 
@@ -210,6 +213,8 @@ func (rs *Ruleset) group(c *compiler) {
 			rs.ip.add(s)
 		case kindTx:
 			rs.groupTx(s, tx)
+		case kindFrame:
+			rs.groupFrame(s)
 		default:
 			rs.groupPacket(s, &pkt, &str)
 		}
@@ -225,6 +230,7 @@ func (rs *Ruleset) group(c *compiler) {
 		rs.anyStream[d] = rs.anyStream[d] || !rs.stream[d].empty() || len(rs.plainStream[d]) > 0
 	}
 	rs.buildTx(c, tx)
+	rs.buildFrames()
 }
 
 func (rs *Ruleset) groupPacket(s *Signature, pkt *[numClasses][2]payloadBuilder, str *[2]payloadBuilder) {

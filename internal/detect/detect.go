@@ -72,10 +72,11 @@ const (
 	SourcePacket Source = iota
 	SourceStream
 	SourceTx
+	SourceFrame
 )
 
 // String returns the name used in records.
-func (s Source) String() string { return [...]string{"packet", "stream", "tx"}[s] }
+func (s Source) String() string { return [...]string{"packet", "stream", "tx", "frame"}[s] }
 
 // maxSpans bounds the evidence of one match.
 const maxSpans = 8
@@ -99,6 +100,8 @@ type Match struct {
 	Dir Dir
 	// Tx is the transaction that matched, or nil.
 	Tx proto.Tx
+	// Frame is the frame that matched, or nil.
+	Frame *FrameMatch
 	// Spans are the first matched ranges, at most eight.
 	Spans []Span
 	// Context is what the rule's expressions captured for the alert.

@@ -25,6 +25,7 @@ type Counters struct {
 	FlowLimitFull uint64 // thresholds by flow not kept: too many on a flow
 	SharedFull    uint64 // thresholds, xbits and hostbits driven out by others
 	TxFull        uint64 // candidates refused: too many on a transaction
+	FramesLost    uint64 // frames not inspected: too many waited, or too much before them
 }
 
 // Add adds what another engine has counted.
@@ -41,6 +42,7 @@ func (n *Counters) Add(o *Counters) {
 	n.TxFull += o.TxFull
 	n.FlowLimitFull += o.FlowLimitFull
 	n.SharedFull += o.SharedFull
+	n.FramesLost += o.FramesLost
 }
 
 // Engine inspects the packets of one worker. It is not safe for concurrent use.
@@ -59,6 +61,7 @@ type Engine struct {
 	found  []found
 	out    []Match
 	spans  []Span // of out
+	frames []FrameMatch
 	// What rules captured for this packet, and for its alerts.
 	pktVars, context []Var
 	cache            []bufCache // by buffer id
@@ -77,6 +80,7 @@ type found struct {
 	dir      Dir
 	span, n  int32 // in Engine.spans
 	vars, nv int32 // in Engine.context
+	frame    int32 // 1 + index in Engine.frames, or 0
 }
 
 // ctx is the state of one inspection. There is one for each Engine.
@@ -146,7 +150,7 @@ func (e *Engine) Inspects(f *flow.Flow) bool {
 // is used again by the next call.
 func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session) []Match {
 	e.found, e.out, e.spans = e.found[:0], e.out[:0], e.spans[:0]
-	e.pktVars, e.context = e.pktVars[:0], e.context[:0]
+	e.pktVars, e.context, e.frames = e.pktVars[:0], e.context[:0], e.frames[:0]
 	if !e.Inspects(f) {
 		return nil
 	}
@@ -169,9 +173,13 @@ func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session
 	}
 	if s != nil && s.Parser != nil {
 		c.setDir(d)
+		e.inspectFrames(c)
 		e.inspectTxs(c)
-		if both {
+		if both || last {
 			c.setDir(d.Opposite())
+			e.inspectFrames(c)
+		}
+		if both {
 			e.inspectTxs(c)
 		}
 	}
@@ -286,6 +294,9 @@ func (e *Engine) finish(c *ctx) []Match {
 		e.out = append(e.out, Match{Sig: fd.s, Source: fd.source, Action: action, Dir: fd.dir, Tx: fd.tx,
 			Spans:   e.spans[fd.span : fd.span+fd.n : fd.span+fd.n],
 			Context: e.context[fd.vars : fd.vars+fd.nv]})
+		if fd.frame > 0 {
+			e.out[len(e.out)-1].Frame = &e.frames[fd.frame-1]
+		}
 	}
 	e.Counters.Alerts += uint64(len(e.out))
 	return e.out

@@ -12,7 +12,7 @@ import (
 // it can match, how it is found, and what is then tested, in order.
 func (rs *Ruleset) Explain(s *Signature) string {
 	var b strings.Builder
-	kinds := [...]string{"packets and streams", "addresses, once a flow and direction", "transactions"}
+	kinds := [...]string{"packets and streams", "addresses, once a flow and direction", "transactions", "frames"}
 	fmt.Fprintf(&b, "sid %d rev %d: %s\n", s.SID, s.Rev, s.Msg)
 	if head, _, ok := strings.Cut(s.Rule.Text, "("); ok {
 		fmt.Fprintf(&b, "rule         %s\n", strings.TrimSpace(head))
@@ -34,6 +34,9 @@ func (rs *Ruleset) Explain(s *Signature) string {
 	fmt.Fprintf(&b, "groups       %s\n", strings.Join(rs.groups(s), "; "))
 	for i := range s.tx {
 		explainBuffer(&b, &s.tx[i])
+	}
+	for i := range s.frames {
+		explainBuffer(&b, &s.frames[i])
 	}
 	for i := range s.views {
 		explainBuffer(&b, &s.views[i])
@@ -105,6 +108,7 @@ func (rs *Ruleset) foundBy(s *Signature) string {
 	}
 	found := s.found()
 	hints := map[foundBy]string{foundTx: "; a content in a buffer would help", foundChunk: "; a content would help",
+		foundFrame:  "; a content would help",
 		foundPacket: "; a content or a destination port would help"}
 	if found == foundFlow || found == foundTxTest || found.costly() {
 		return "nothing: " + found.String() + hints[found]

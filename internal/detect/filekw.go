@@ -131,7 +131,6 @@ func otherKeywords() []keyword {
 		no("lua", "Lua scripts are not run", ""), no("luajit", "Lua scripts are not run", ""),
 		{name: "iprep", parse: parseIPRep},
 		no("geoip", "no country database", ""),
-		no("frame", "frames are not supported", "use the protocol's buffers"),
 		no("app-layer-state", "not supported", "use a hook in the rule's header (http1:request_headers)"),
 		no("flow.elephant", "not supported", "use flow.bytes"),
 		no("tcp.session", "not in Suricata 8", ""),

@@ -15,11 +15,16 @@ func (b *builder) finish() error {
 	if err := b.finishGroups(); err != nil {
 		return err
 	}
+	if err := b.checkFrame(); err != nil {
+		return err
+	}
 	if err := b.finishApp(); err != nil {
 		return err
 	}
 	s := b.s
 	switch {
+	case len(s.frames) > 0:
+		s.kind = kindFrame
 	case s.tx != nil || len(s.txTests) > 0:
 		s.kind = kindTx
 	case s.payload == nil && len(s.views) == 0 && !b.headerTest && !b.needFlowState() &&
@@ -60,6 +65,8 @@ func (b *builder) finishGroups() error {
 			s.needPacket = true
 		case bufBase64:
 			s.base64 = g.ops
+		case bufFrame:
+			s.frames = append(s.frames, t)
 		default:
 			if slices.ContainsFunc(g.ops, func(o op) bool { return o.changes() }) {
 				if len(s.tx) >= maxOnce {

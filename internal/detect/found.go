@@ -14,6 +14,7 @@ const (
 	foundTxTest          // nothing: every transaction, but only keywords are tested
 	foundTx              // nothing: every transaction
 	foundChunk           // nothing: every chunk of a stream
+	foundFrame           // nothing: every such frame
 	foundFlags           // TCP flags
 	foundPort            // the destination port
 	foundPacket          // nothing: every packet
@@ -36,6 +37,8 @@ func (s *Signature) found() foundBy {
 		return foundTxTest
 	case s.kind == kindTx:
 		return foundTx
+	case s.kind == kindFrame:
+		return foundFrame
 	case s.onSide:
 		return foundSide
 	case len(s.payload) > 0 && !s.onPacket:
@@ -51,7 +54,7 @@ func (s *Signature) found() foundBy {
 // costly reports a rule that is evaluated again and again for nothing.
 func (f foundBy) costly() bool {
 	switch f {
-	case foundTx, foundChunk, foundPacket:
+	case foundTx, foundChunk, foundFrame, foundPacket:
 		return true
 	}
 	return false
@@ -76,6 +79,8 @@ func (f foundBy) String() string {
 		return "evaluated for every transaction of its protocols"
 	case foundChunk:
 		return "evaluated for every chunk of a stream"
+	case foundFrame:
+		return "evaluated for every such frame"
 	case foundFlags:
 		return "the packet's TCP flags"
 	case foundPort:

@@ -55,6 +55,7 @@ func fakeDescriptor() *proto.Descriptor {
 			{"request_started", "request_head", "request_body", "request_complete"},
 			{"response_started", "response_head", "response_body", "response_complete"},
 		},
+		Frames: []string{"unit", "part"},
 		Events: []string{"bad_thing", "worse_thing"},
 	}
 }

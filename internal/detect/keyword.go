@@ -30,7 +30,7 @@ type keyword struct {
 func keywords() []keyword {
 	return slices.Concat(
 		metaKeywords(), contentKeywords(), byteKeywords(),
-		[]keyword{{name: "pcre", parse: parsePCRE}},
+		[]keyword{{name: "pcre", parse: parsePCRE}, {name: "frame", parse: parseFrame}},
 		[]keyword{{name: "pkt_data", arg: argNone, parse: func(b *builder, _ *rule.Option) error {
 			b.cur = b.groups[0]
 			return nil

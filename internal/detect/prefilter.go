@@ -181,6 +181,9 @@ func (s *Signature) chooseFast() {
 			consider(&s.tx[i], true)
 		}
 	}
+	for i := range s.frames {
+		consider(&s.frames[i], false)
+	}
 	payload := bufTest{ops: s.payload}
 	if s.kind == kindPacket && s.payload != nil {
 		payload.buf = s.payloadBuf

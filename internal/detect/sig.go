@@ -9,6 +9,7 @@ const (
 	kindPacket kind = iota // packets and streams
 	kindIP                 // addresses alone: once a flow and direction
 	kindTx                 // transactions
+	kindFrame              // frames of a protocol
 )
 
 // flowState is what the flow keyword asks for.
@@ -48,6 +49,7 @@ type sig struct {
 	payload    []op
 	views      []bufTest
 	tx         []bufTest
+	frames     []bufTest // all of one frame, some behind transforms
 	txTests    []txTest
 	base64     []op
 	actions    []action

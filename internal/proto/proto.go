@@ -74,6 +74,10 @@ type Descriptor struct {
 	// States names each direction's progress values in order, for rule hooks
 	// ("request_started" …); the last one is complete.
 	States [2][]string
+	// Frames names the units of the wire format that the parser tells of, for
+	// frame:<Name>.<frame>; the index is what Frames.Add takes. Its parser has
+	// SetFrames(*Frames).
+	Frames []string
 	// Events are the names for app-layer-event:<Name>.<event>; the index is
 	// the id in TxBase.Events.
 	Events []string

@@ -38,10 +38,14 @@ type Pool struct {
 	Now int64
 	// RethrowPanics makes a parser's panic fatal; tests set it.
 	RethrowPanics bool
+	// Frames are, by registry index, the frames that are wanted of the flows
+	// that begin from now on.
+	Frames []FrameSet
 
-	cfg     *Config
-	free    []*Session
-	parsers [][]Parser
+	cfg        *Config
+	free       []*Session
+	parsers    [][]Parser
+	freeFrames []*Frames
 }
 
 // NewPool makes a pool for one worker.
@@ -132,6 +136,7 @@ type Session struct {
 	datagrams [2]uint8
 	late      int    // chunks that late probes may still see
 	upgrade   string // the protocol that Settle begins
+	frames    *Frames
 }
 
 func (s *Session) reset(pl *Pool, udp bool) {
@@ -149,6 +154,10 @@ func (s *Session) dropParser() {
 			*spare = append(*spare, s.Parser)
 		}
 		s.Parser = nil
+	}
+	if s.frames != nil {
+		s.pool.putFrames(s.frames)
+		s.frames = nil
 	}
 }
 
@@ -234,6 +243,7 @@ func (s *Session) Gap(d Dir, n int) {
 	if s.By[d] == nil && !s.Failed[d] {
 		s.By[d] = s.Proto // behind a hole the other direction's word counts
 	}
+	s.frames.gap(d, n)
 	s.empty(d)
 	if s.stopped[d] {
 		return
@@ -250,6 +260,7 @@ func (s *Session) Gap(d Dir, n int) {
 func (s *Session) Close(d Dir) {
 	s.closed[d] = true
 	s.finish(d)
+	s.frames.close(d)
 }
 
 // finish tells the parser, once, that a direction has ended.
@@ -386,6 +397,10 @@ func (s *Session) begin(i int) {
 	if p, ok := s.Parser.(originUser); ok && s.Original != nil {
 		p.SetOrigin(s.Original.Name)
 	}
+	if p, ok := s.Parser.(frameUser); ok {
+		s.frames = s.pool.getFrames(i)
+		p.SetFrames(s.frames)
+	}
 	s.need, s.told = [2]int{}, [2]bool{}
 	s.Dirty = true
 }
@@ -398,6 +413,8 @@ type (
 	timeUser interface{ SetTime(unix int64) }
 	// originUser says in its records what it was upgraded from.
 	originUser interface{ SetOrigin(name string) }
+	// frameUser tells of its frames; nil says that nobody wants them.
+	frameUser interface{ SetFrames(f *Frames) }
 )
 
 // found starts the parser and gives it what there is: b is the datagram.
@@ -460,6 +477,7 @@ func (s *Session) feed(d Dir, b []byte) {
 		return
 	}
 	var pr Progress
+	s.frames.give(d, view, s.udp)
 	if !s.guard(func() { pr = s.Parser.Data(d, view) }) {
 		return
 	}
@@ -478,6 +496,7 @@ func (s *Session) feed(d Dir, b []byte) {
 		s.full[d] = len(s.Parser.Txs())
 	}
 	used := min(max(pr.Used, 0), len(view))
+	s.frames.took(d, used)
 	s.need[d] = pr.Need
 	if pr.Upgrade != "" && !s.change(pr.Upgrade) {
 		return

@@ -105,7 +105,7 @@ func (w *Worker) Losses() []Loss {
 		{"upgrade_limit", "flows given up: they changed protocol too often", w.pool.Counters.UpgradeFull},
 		{"parser_panic", "flows that lost their parser to a bug of ours", w.pool.Counters.Panics},
 		{"rule_steps", "evaluations of rules cut off at their step limit", eng.EvalLimit},
-		{"rule_state", "flowbits, captured values, data set entries or waiting rules refused: too many on a packet, flow or transaction, or in a set", eng.FlowBitsFull + eng.SetFull + eng.TxFull},
+		{"rule_state", "flowbits, captured values, data set entries, waiting rules or frames refused: too many on a packet, flow or transaction, or in a set", eng.FlowBitsFull + eng.SetFull + eng.TxFull + eng.FramesLost},
 		{"threshold_state", "thresholds by flow not kept, every match alerts: too many on a flow", eng.FlowLimitFull},
 		{"shared_state", "thresholds, xbits and hostbits forgotten early: too many hosts at a time", eng.SharedFull},
 		{"stream_unscanned", "stream bytes that waited too long for the rules", eng.StreamDropped},

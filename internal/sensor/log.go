@@ -179,6 +179,9 @@ func (w *Worker) logAlert(m *detect.Match, p *packet.Packet, f *flow.Flow) {
 	if m.Tx != nil && s.Proto != nil {
 		w.enc.App(s.Proto, m.Tx, proto.LogAlert)
 	}
+	if m.Frame != nil {
+		w.enc.Frame(&m.Frame.Frame, m.Frame.Name, m.Dir, f.TCP != nil, m.Frame.Length, m.Frame.Whole)
+	}
 	if f != nil {
 		w.enc.AlertFlow(f)
 	}

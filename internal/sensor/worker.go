@@ -131,7 +131,18 @@ func NewWorker(cfg *Config, out Output, obs Observer) *Worker {
 	for id, rs := range cfg.TenantRules {
 		w.others[id] = detect.NewEngine(rs, cfg.Shared)
 	}
+	w.wantFrames(&Rules{cfg.Rules, cfg.TenantRules})
 	return w
+}
+
+// wantFrames has the parsers of flows that begin from now on tell of the
+// frames that rules look at.
+func (w *Worker) wantFrames(r *Rules) {
+	w.pool.Frames = make([]proto.FrameSet, len(w.cfg.Registry.Descriptors))
+	r.All.WantFrames(w.pool.Frames)
+	for _, rs := range r.Tenants {
+		rs.WantFrames(w.pool.Frames)
+	}
 }
 
 // Rules is a generation of rulesets: one for all, and those of the tenants
@@ -149,6 +160,7 @@ func (w *Worker) SwapRules(r *Rules) {
 	for id, e := range w.others {
 		e.Swap(r.Tenants[id])
 	}
+	w.wantFrames(r)
 }
 
 // engineOf is the engine for a tenant's traffic.

@@ -72,7 +72,7 @@ func Descriptor() *proto.Descriptor {
 		Name: "dns", TCP: true, UDP: true, Ports: []uint16{53},
 		Probe:  probe,
 		New:    func(*proto.Config) proto.Parser { return &parser{} },
-		States: stateNames(), Events: eventNames(),
+		States: stateNames(), Events: eventNames(), Frames: frameNames(),
 		Buffers: buffers("dns"), Keywords: keywords(),
 		EVE: "dns", AppendEVE: appendEVE,
 		Identify: identify,

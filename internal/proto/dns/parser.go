@@ -31,6 +31,7 @@ type parser struct {
 	nextID    uint64
 	txs       []proto.Tx
 	spare     []*Tx
+	frames    *proto.Frames
 }
 
 var _ proto.Parser = (*parser)(nil)
@@ -45,6 +46,14 @@ func (p *parser) SetTransport(udp bool) {
 	}
 }
 
+// framePDU is one message, without the length that it has over TCP.
+const framePDU = 0
+
+func frameNames() []string { return []string{framePDU: "pdu"} }
+
+// SetFrames tells the parser who wants its frames; nil is nobody.
+func (p *parser) SetFrames(f *proto.Frames) { p.frames = f }
+
 // Data implements proto.Parser.
 func (p *parser) Data(d proto.Dir, b []byte) proto.Progress {
 	if p.transport == unknown && !p.decide(b) {
@@ -55,6 +64,7 @@ func (p *parser) Data(d proto.Dir, b []byte) proto.Progress {
 	}
 	full := len(p.txs) >= maxLive
 	if !full {
+		p.frames.AddTx(d, framePDU, len(b), len(b), p.nextID)
 		p.message(d, b)
 	}
 	return proto.Progress{Used: len(b), Full: full}
@@ -100,6 +110,7 @@ func (p *parser) stream(d proto.Dir, b []byte) proto.Progress {
 			return proto.Progress{Used: used, Full: true}
 		}
 		used += size
+		p.frames.AddTx(d, framePDU, len(rest)-2, size-2, p.nextID)
 		if size == 2 || p.message(d, rest[2:size]) {
 			continue
 		}

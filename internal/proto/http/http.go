@@ -46,12 +46,30 @@ func Descriptor() *proto.Descriptor {
 			{"request_started", "request_line", "request_headers", "request_body", "request_trailer", "request_complete"},
 			{"response_started", "response_line", "response_headers", "response_body", "response_trailer", "response_complete"},
 		},
+		Frames:    []string{frameRequest: "request", frameResponse: "response"},
 		Events:    eventNames(),
 		EVE:       "http",
 		AppendEVE: appendEVE,
 		Identify:  identify,
 	}
 }
+
+// The frames: a message from its start line to the end of its body.
+const (
+	frameRequest = iota
+	frameResponse
+)
+
+// frameOf is the frame of d's messages.
+func frameOf(d proto.Dir) uint8 {
+	if d == proto.ToServer {
+		return frameRequest
+	}
+	return frameResponse
+}
+
+// SetFrames tells the parser who wants its frames; nil is nobody.
+func (p *parser) SetFrames(f *proto.Frames) { p.frames = f }
 
 // pool shares content decoders between the workers' parsers: they are large,
 // and few flows need one at a time.

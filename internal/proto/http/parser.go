@@ -73,6 +73,8 @@ type parser struct {
 	ranges  assembly
 	scratch []byte
 	kept    int // body bytes of the live transactions
+	frames  *proto.Frames
+	now     proto.Dir // of the bytes at hand
 }
 
 var _ proto.Parser = (*parser)(nil)
@@ -111,10 +113,18 @@ func (p *parser) Data(d proto.Dir, b []byte) proto.Progress {
 		p.heard = true
 	}
 	used := 0
-	p.full = false
+	p.full, p.now = false, d
 	for used < len(b) && !p.stop[d] && p.upgrade == "" && !p.full {
+		was, whole := s.cur, s.state == stFinal
 		n, more := p.step(d, s, b[used:])
 		used += n
+		if was != nil && s.cur != was {
+			end := used
+			if whole {
+				end -= n
+			}
+			p.frames.End(d, frameOf(d), len(b)-end)
+		}
 		if !more {
 			break
 		}
@@ -123,6 +133,7 @@ func (p *parser) Data(d proto.Dir, b []byte) proto.Progress {
 		used += lineEnds(b[used:])
 	}
 	if used == len(b) && s.state == stFinal {
+		p.frames.End(d, frameOf(d), 0)
 		p.complete(d)
 	}
 	return p.progress(d, used, len(b))
@@ -192,6 +203,7 @@ func (p *parser) idle(d proto.Dir, s *side, b []byte) (int, bool) {
 	if !p.begin(d, s) {
 		return n, false
 	}
+	p.frames.AddTx(d, frameOf(d), len(b)-n, -1, s.cur.ID)
 	return n, true
 }
 
@@ -293,6 +305,9 @@ func (p *parser) complete(d proto.Dir) {
 	s.cur = nil
 	if t == nil {
 		return
+	}
+	if d != p.now {
+		p.frames.EndUsed(d, frameOf(d))
 	}
 	t.finish(d, false)
 	p.settle(t)

@@ -140,6 +140,13 @@ func (c *checked) Reset() {
 	c.stopped, c.nextID, c.upgrade, c.calls = [2]bool{}, 0, "", 0
 }
 
+// SetFrames passes on who wants frames.
+func (c *checked) SetFrames(f *proto.Frames) {
+	if p, ok := c.p.(interface{ SetFrames(f *proto.Frames) }); ok {
+		p.SetFrames(f)
+	}
+}
+
 // SetTransport passes on what a session may tell a parser of its transport.
 func (c *checked) SetTransport(udp bool) {
 	if p, ok := c.p.(interface{ SetTransport(udp bool) }); ok {

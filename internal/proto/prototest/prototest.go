@@ -87,6 +87,9 @@ func runCase(t *testing.T, d *proto.Descriptor, c *Case) {
 			}
 		})
 	}
+	if len(d.Frames) > 0 {
+		t.Run("frames", func(t *testing.T) { runFrames(t, d, c) })
+	}
 	t.Run("hoard", func(t *testing.T) { hoard(t, d, c) })
 }
 
@@ -176,6 +179,8 @@ func checkDescriptor(t *testing.T, d *proto.Descriptor) {
 		t.Error("neither TCP nor UDP")
 	case d.EVE != "" && d.AppendEVE == nil:
 		t.Error("EVE without AppendEVE")
+	case len(d.Frames) > 60:
+		t.Errorf("%d frames: at most 60", len(d.Frames))
 	case len(d.Buffers) > 64 || len(d.Events) > 128:
 		t.Errorf("%d buffers, %d events: at most 64 and 128", len(d.Buffers), len(d.Events))
 	}

@@ -59,8 +59,23 @@ type parser struct {
 	freed bool
 	sides [2]side
 	// plain: HASSH is switched off, and the record does not wait for it.
-	plain bool
+	plain  bool
+	frames *proto.Frames
 }
+
+// The frames: one of these each for every packet in the clear.
+const (
+	frameHeader = iota // lengths and message number
+	frameData          // what is behind them, with the padding
+	framePDU           // both
+)
+
+func frameNames() []string {
+	return []string{frameHeader: "record.hdr", frameData: "record.data", framePDU: "record.pdu"}
+}
+
+// SetFrames tells the parser who wants its frames; nil is nobody.
+func (p *parser) SetFrames(f *proto.Frames) { p.frames = f }
 
 var _ proto.Parser = (*parser)(nil)
 
@@ -214,6 +229,10 @@ func (p *parser) header(d proto.Dir, s *side, b []byte) int {
 		p.tx.Events.Add(evLongKexRecord)
 		s.keep = false
 	}
+	behind := len(b) - n
+	p.frames.AddTx(d, frameHeader, behind+packetHeader, packetHeader, p.tx.ID)
+	p.frames.AddTx(d, frameData, behind, s.left, p.tx.ID)
+	p.frames.AddTx(d, framePDU, behind+packetHeader, packetHeader+s.left, p.tx.ID)
 	s.buf = s.buf[:0]
 	s.stage = atBody
 	if s.left == 0 {

@@ -54,6 +54,7 @@ func Descriptor() *proto.Descriptor {
 		Keywords:  keywords(),
 		EVE:       "ssh",
 		AppendEVE: appendEVE,
+		Frames:    frameNames(),
 		Events: []string{
 			evInvalidBanner: "invalid_banner",
 			evLongBanner:    "long_banner",

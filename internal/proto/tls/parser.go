@@ -69,7 +69,8 @@ type parser struct {
 	sides [2]side
 	// retry: the server has asked for another ClientHello, so that plain
 	// handshake messages follow its ChangeCipherSpec.
-	retry bool
+	retry  bool
+	frames *proto.Frames
 }
 
 var _ proto.Parser = (*parser)(nil)
@@ -121,6 +122,7 @@ func (p *parser) header(d proto.Dir, s *side, b []byte) int {
 	}
 	if s.nhdr == 0 && len(b) >= recordHeader {
 		p.record(d, s, b[:recordHeader])
+		p.tellFrames(d, s, len(b)-recordHeader)
 		return recordHeader
 	}
 	n := copy(s.hdr[s.nhdr:], b)
@@ -128,6 +130,7 @@ func (p *parser) header(d proto.Dir, s *side, b []byte) int {
 	if s.nhdr == recordHeader {
 		s.nhdr = 0
 		p.record(d, s, s.hdr[:])
+		p.tellFrames(d, s, len(b)-n)
 	}
 	return n
 }

@@ -54,6 +54,7 @@ func (p *parser) v2Header(d proto.Dir, s *side, b []byte) int {
 	if s.left == 0 || s.v2.hello && s.left < v2MinHello {
 		p.fail(d, s, evInvalidSSLv2Header)
 	}
+	p.tellV2Frames(d, s, int(size), len(b)-1)
 	return 1
 }
 

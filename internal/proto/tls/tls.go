@@ -40,6 +40,7 @@ func Descriptor() *proto.Descriptor {
 		New:       newParser,
 		Buffers:   buffers(),
 		Keywords:  keywords(),
+		Frames:    frameNames(),
 		Events:    eventNames(),
 		EVE:       "tls",
 		AppendEVE: appendEVE,
