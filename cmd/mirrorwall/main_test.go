@@ -1,7 +1,9 @@
 package main
 
 import (
+	"archive/tar"
 	"bufio"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +54,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"mkpcap": mkpcap,
+			"targz":  targz,
 			"cut":    cut,
 			"hold":   hold,
 			"hook":   hook,
@@ -104,6 +107,21 @@ func frames(ts *testscript.TestScript, name string, at time.Time) []traffic.Fram
 	}
 	ts.Fatalf("no scenario %s", name)
 	return nil
+}
+
+// targz ARCHIVE FILE... writes an archive of files under the names given.
+func targz(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	z := gzip.NewWriter(f)
+	w := tar.NewWriter(z)
+	for _, name := range args[1:] {
+		text := ts.ReadFile(name)
+		ts.Check(w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))}))
+		_, err := io.WriteString(w, text)
+		ts.Check(err)
+	}
+	ts.Check(errors.Join(w.Close(), z.Close(), f.Close()))
 }
 
 // cut FILE N takes N bytes off the end of a file.

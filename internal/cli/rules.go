@@ -39,13 +39,18 @@ func (a *app) loadRules(paths []string, cfg *sensor.Config, st *sensor.Settings)
 }
 
 // configRules parses the rules that a configuration names.
-func configRules(c *config.Rules) (*parsedRules, error) {
-	paths, err := ruleFiles(c.Files)
+func configRules(c *config.Config) (*parsedRules, error) {
+	paths, err := ruleFiles(c.Rules.Files)
 	if err != nil {
 		return nil, err
 	}
+	sourced, missing, err := sourcedRules(c)
+	if err != nil {
+		return nil, err
+	}
+	paths = append(paths, sourced...)
 	parsed := &parsedRules{}
-	if c.Bundled {
+	if c.Rules.Bundled {
 		if parsed, err = bundledRules(); err != nil {
 			return nil, err
 		}
@@ -58,13 +63,15 @@ func configRules(c *config.Rules) (*parsedRules, error) {
 		parsed.files = append(parsed.files, more.files...)
 		parsed.errs = append(parsed.errs, more.errs...)
 	}
+	parsed.missing = missing
 	return parsed, nil
 }
 
 // parsedRules are rule files and what their parser refused.
 type parsedRules struct {
-	files []*rule.File
-	errs  rule.Errors
+	files   []*rule.File
+	errs    rule.Errors
+	missing []string // sources that have no rules yet
 }
 
 func (p *parsedRules) parse(name string, text []byte) {
@@ -212,11 +219,11 @@ func sourceLine(p rule.Pos) string {
 func (a *app) rulesCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rules",
-		Short: "Check, list and explain signatures",
+		Short: "Check, list, explain and update signatures",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(a.rulesCheck(), a.rulesList(), a.rulesExplain())
+	c.AddCommand(a.rulesCheck(), a.rulesList(), a.rulesExplain(), a.rulesUpdate(), a.rulesRollback(), a.rulesSources())
 	return c
 }
 
@@ -268,8 +275,11 @@ func (a *app) compile(f *rulesFlags, paths []string) (*compiledRules, error) {
 		st.Vars = withVars(st.Vars, c.Vars)
 		setRuleFiles(cfg, c)
 		if len(paths) == 0 {
-			if out.parsed, err = configRules(&c.Rules); err != nil {
+			if out.parsed, err = configRules(c); err != nil {
 				return nil, err
+			}
+			for _, name := range out.parsed.missing {
+				fmt.Fprintf(a.err, "warning: source %s has no rules yet: mirrorwall rules update fetches them\n", name)
 			}
 		}
 		if st.ThresholdFiles, err = thresholdFiles(c.Rules.Thresholds); err != nil {

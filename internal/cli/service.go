@@ -159,9 +159,12 @@ func setRuleFiles(cfg *sensor.Config, c *config.Config) {
 // compile reads the rule files and compiles them, once more for each tenant
 // with variables of its own.
 func (s *service) compile(a *app) (*sensor.Rules, *ruleReport, error) {
-	parsed, err := configRules(&s.cfg.Rules)
+	parsed, err := configRules(s.cfg)
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, name := range parsed.missing {
+		s.log.Warn("a source has no rules yet, mirrorwall rules update fetches them", "source", name)
 	}
 	vars := withVars(detect.DefaultVars(), s.cfg.Vars)
 	if err := checkVars(vars); err != nil {

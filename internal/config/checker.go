@@ -84,9 +84,16 @@ func (k *Checker) Decode(path []any, into any) (complete bool) {
 }
 
 // isSecret reports whether the text at path may be a secret: an action's
-// settings have tokens in them. Neither it nor its line is shown.
+// settings have tokens in them, and publishers of rules put access codes into
+// their URLs. Neither it nor its line is shown.
 func isSecret(path []any) bool {
-	return len(path) > 2 && path[0] == "respond" && path[2] == "with"
+	switch {
+	case len(path) > 2 && path[0] == "respond":
+		return path[2] == "with"
+	case len(path) > 2 && path[0] == "rules":
+		return path[1] == "sources"
+	}
+	return false
 }
 
 // find returns the value at path and its key; ok is false when the document
@@ -128,17 +135,21 @@ func (k *Checker) complain(n *yaml.Node, hint, format string, args ...any) {
 	k.put(n.Line, col, text, hint, fmt.Sprintf(format, args...))
 }
 
-// withoutSettings cuts off an action's settings that stand in one line with
-// what is complained about; a line that begins with them is not shown at all.
+// withoutSettings cuts off an action's settings, and addresses, that stand in
+// one line with what is complained about; a line that begins with them is not
+// shown at all.
 func withoutSettings(line string, col int) string {
-	i := strings.Index(line, "with:")
-	switch {
-	case i < 0:
-		return line
-	case i < col-1:
-		return ""
+	for _, key := range []string{"with:", "url:"} {
+		i := strings.Index(line, key)
+		switch {
+		case i < 0:
+			continue
+		case i < col-1:
+			return ""
+		}
+		line = line[:i] + key + " ..."
 	}
-	return line[:i] + "with: ..."
+	return line
 }
 
 // complainMasked complains about n and shows nothing of its line but the key.

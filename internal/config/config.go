@@ -32,8 +32,8 @@ const maxBytes = 16 << 20
 // Config is the whole document. Get one from Default, Load or Parse.
 type Config struct {
 	Version int `yaml:"version"`
-	// State is the folder of everything that must outlive a restart: the spool
-	// and the dead letters.
+	// State is the folder of everything that must outlive a restart: the spool,
+	// the dead letters and the rules of sources.
 	State   string   `yaml:"state"`
 	Sensor  Sensor   `yaml:"sensor"`
 	Tenants []Tenant `yaml:"tenants"`
@@ -98,6 +98,15 @@ type Rules struct {
 	Thresholds []string `yaml:"thresholds"`
 	// Reputation are the lists that the keyword iprep asks.
 	Reputation Reputation `yaml:"reputation"`
+	// Sources are fetched by `rules update`; what it put in force runs besides
+	// Files.
+	Sources []RuleSource `yaml:"sources"`
+	// The lists change the rules of Sources: entries in suricata-update's
+	// syntax, or file:PATH for a file of them.
+	Disable []string `yaml:"disable"`
+	Enable  []string `yaml:"enable"`
+	Modify  []string `yaml:"modify"`
+	Drop    []string `yaml:"drop"`
 }
 
 // Reputation names Suricata's lists of addresses.
@@ -139,7 +148,7 @@ type Respond struct {
 func reserved() []string {
 	return []string{
 		"console", "store", "bus", "zones", "addresses", "address_groups", "services", "policy", "profiles",
-		"tunnel_inspection", "log_forwarding", "users", "roles", "retention", "assets", "cloud", "rule_sources",
+		"tunnel_inspection", "log_forwarding", "users", "roles", "retention", "assets", "cloud",
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/record"
 	"github.com/mirrorwall/mirrorwall/internal/record/filter"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
+	"github.com/mirrorwall/mirrorwall/internal/rulesource"
 )
 
 // validate checks what single values can't show.
@@ -43,6 +44,7 @@ func (c *Config) validate(k *Checker) {
 	c.validateListen(k)
 	c.validateHostOS(k)
 	c.validateTenants(k)
+	c.validateRules(k)
 	c.validateRespond(k)
 }
 
@@ -105,6 +107,33 @@ func (c *Config) validateTenants(k *Checker) {
 		// The range that reaches farthest is what the next one may meet.
 		if all[i-1].Last > all[i].Last {
 			all[i] = all[i-1]
+		}
+	}
+}
+
+func (c *Config) validateRules(k *Checker) {
+	names := map[string]bool{}
+	for i, s := range c.Rules.RuleSources() {
+		for _, e := range s.Check() {
+			path := At("rules", "sources", i, e.Key)
+			if !k.Has(path) {
+				path = At("rules", "sources", i)
+			}
+			k.Add(path, e.Hint, "rules: sources: %v", e)
+		}
+		// Where file names know no case, two folders would be one.
+		if name := strings.ToLower(s.Name); name != "" {
+			if names[name] {
+				k.Add(At("rules", "sources", i, "name"), "", "rules: sources: %s is there already", s.Name)
+			}
+			names[name] = true
+		}
+	}
+	for _, list := range rulesource.ListNames() {
+		for i, item := range c.Rules.List(list) {
+			if off, hint, err := rulesource.Item(list, item); err != nil {
+				k.AddAt(At("rules", list, i), off, hint, "rules: %s: %v", list, err)
+			}
 		}
 	}
 }
