@@ -31,6 +31,7 @@ type compiler struct {
 	opts     []rule.Option // of the rule at hand
 
 	reputation *Reputation // nil: not read yet
+	allHashes  bool        // some rule asks for MD5 or SHA-1
 }
 
 // protoKeyword is a keyword that protocol idx declares.

@@ -19,7 +19,9 @@ type Ruleset struct {
 	sigs     []*Signature
 	bitNames map[uint64]string
 	numBufs  int
-	cfg      Config
+	// allHashes: some rule asks for MD5 or SHA-1 of files.
+	allHashes bool
+	cfg       Config
 
 	packet      [numClasses][2]payloadGroup
 	stream      [2]payloadGroup
@@ -57,6 +59,10 @@ type txEngine struct {
 // with: equal versions match alike.
 func (rs *Ruleset) Version() string { return rs.version }
 
+// AllHashes reports that rules ask for MD5 or SHA-1 of files (filemd5,
+// filesha1); SHA-256 is always there.
+func (rs *Ruleset) AllHashes() bool { return rs.allHashes }
+
 // Signatures returns the active signatures in the order of evaluation. The
 // caller must not change the slice.
 func (rs *Ruleset) Signatures() []*Signature { return rs.sigs }
@@ -86,6 +92,7 @@ func Compile(files []*rule.File, cfg *Config) (*Ruleset, *Report) {
 	rs.order()
 	rs.applyThresholds(c)
 	rs.group(c)
+	rs.allHashes = c.allHashes
 	rs.version = rs.hash(c.filesSum.Sum(nil))
 	return rs, rep
 }

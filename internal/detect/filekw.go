@@ -2,6 +2,9 @@ package detect
 
 import (
 	"bytes"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"strings"
@@ -11,11 +14,6 @@ import (
 )
 
 func fileKeywords() []keyword {
-	no := func(name, why, hint string) keyword {
-		return keyword{name: name, arg: argOptional, parse: func(*builder, *rule.Option) error {
-			return refuse(name+": "+why, hint)
-		}}
-	}
 	return []keyword{
 		{name: "filename", parse: parseFileName(func(name, pat []byte) bool {
 			return bytes.Contains(bytes.ToLower(name), pat)
@@ -26,11 +24,10 @@ func fileKeywords() []keyword {
 		})},
 		{name: "filesize", parse: parseFileSize},
 		{name: "filestore", arg: argOptional, parse: parseFilestore},
-		no("filemagic", "libmagic's database is not used", "match the first bytes with file.data"),
-		no("file.magic", "libmagic's database is not used", "match the first bytes with file.data"),
-		no("filemd5", "lists of hashes are not supported", ""),
-		no("filesha1", "lists of hashes are not supported", ""),
-		no("filesha256", "lists of hashes are not supported", ""),
+		{name: "filemagic", parse: parseFileMagic},
+		{name: "filemd5", parse: parseFileHash(md5.Size, true, func(f *proto.File) []byte { return f.MD5[:] })},
+		{name: "filesha1", parse: parseFileHash(sha1.Size, true, func(f *proto.File) []byte { return f.SHA1[:] })},
+		{name: "filesha256", parse: parseFileHash(sha256.Size, false, func(f *proto.File) []byte { return f.SHA256[:] })},
 	}
 }
 
@@ -118,6 +115,7 @@ func noEffectKeywords() []keyword {
 	return []keyword{
 		word("tag", "packets after the match are not logged"),
 		word("nfq_set_mark", "packets are copies and carry no mark"),
+		word("replace", "traffic can't be changed"),
 	}
 }
 
@@ -133,6 +131,6 @@ func otherKeywords() []keyword {
 		no("geoip", "no country database", ""),
 		no("app-layer-state", "not supported", "use a hook in the rule's header (http1:request_headers)"),
 		no("flow.elephant", "not supported", "use flow.bytes"),
-		no("tcp.session", "not in Suricata 8", ""),
+		{name: "tcp.session", parse: parseTCPSession},
 	}
 }

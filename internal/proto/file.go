@@ -52,7 +52,19 @@ type File struct {
 	// AllHashes asks for MD5 and SHA-1 too.
 	AllHashes bool
 
+	magic   []byte // of the first magicOf bytes
+	magicOf int
+
 	h256, h5, h1 hash.Hash
+}
+
+// Magic is the file's type as AppendMagic says it; empty before its first byte.
+// It is lent until the next call of a method.
+func (f *File) Magic() []byte {
+	if f.magicOf != len(f.Head) {
+		f.magic, f.magicOf = AppendMagic(f.magic[:0], f.Head), len(f.Head)
+	}
+	return f.magic
 }
 
 // Open makes f ready for a new file, keeping its memory.
@@ -61,7 +73,7 @@ func (f *File) Open(d Dir, name []byte, txID uint64, allHashes bool) {
 		name = name[:MaxFileName]
 	}
 	*f = File{
-		Dir: d, Name: append(f.Name[:0], name...), TxID: txID, Head: f.Head[:0],
+		Dir: d, Name: append(f.Name[:0], name...), TxID: txID, Head: f.Head[:0], magic: f.magic[:0],
 		AllHashes: allHashes, h256: f.h256, h5: f.h5, h1: f.h1,
 	}
 	if f.h256 == nil {

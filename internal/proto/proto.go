@@ -119,7 +119,7 @@ type Config struct {
 	HTTPBodyLimit       int  // response-body-limit / request-body-limit, 100 KiB
 	HTTPDecompressDepth int  // response-body-decompress-layer-limit, 2
 	HTTPLZMA            bool // lzma-enabled
-	FileHashes          bool // compute MD5, SHA-1 besides SHA-256
+	FileHashes          bool // compute MD5, SHA-1 besides SHA-256; may change between two packets
 	// Set returns a raw --set value by its Suricata name, "" when unset; for
 	// the settings that only one protocol knows.
 	Set func(key string) string

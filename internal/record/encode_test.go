@@ -235,16 +235,6 @@ func TestCommunityID(t *testing.T) {
 	}
 }
 
-func TestFileType(t *testing.T) {
-	for _, tt := range []struct{ head, want string }{
-		{"MZ\x90", "PE executable"}, {"hello\n", "text"}, {"", ""}, {"\x00\x01", ""}, {"%PDF-1.7", "PDF document"}, {"M", "text"},
-	} {
-		if got := record.FileType([]byte(tt.head)); got != tt.want {
-			t.Errorf("%q: got %q, want %q", tt.head, got, tt.want)
-		}
-	}
-}
-
 func TestSeverity(t *testing.T) {
 	for _, tt := range []struct {
 		priority int

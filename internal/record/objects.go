@@ -169,8 +169,8 @@ func (e *Encoder) Anomaly(kind, event, layer, appProto string) {
 func (e *Encoder) FileInfo(f *proto.File) {
 	b := append(jsonx.Key(e.Buf, "fileinfo"), '{')
 	b = jsonx.String(b, "filename", f.Name)
-	if t := FileType(f.Head); t != "" {
-		b = jsonx.String(b, "magic", t)
+	if m := f.Magic(); len(m) > 0 {
+		b = jsonx.String(b, "magic", m)
 	}
 	b = jsonx.Bool(b, "gaps", f.Gaps)
 	b = jsonx.String(b, "state", f.State.String())

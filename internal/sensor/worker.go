@@ -86,6 +86,7 @@ type Worker struct {
 	dup    *packet.Dup
 	table  *flow.Table
 	pool   *proto.Pool
+	proto  proto.Config // with what the rules ask of parsers
 	engine *detect.Engine
 	others map[uint32]*detect.Engine // of tenants with rules of their own
 	enc    record.Encoder
@@ -124,7 +125,8 @@ func NewWorker(cfg *Config, out Output, obs Observer) *Worker {
 		w.dup = packet.NewDup()
 	}
 	w.table = flow.NewTable(cfg.Flow, w)
-	w.pool = proto.NewPool(cfg.Registry, &cfg.Proto)
+	w.proto = cfg.Proto
+	w.pool = proto.NewPool(cfg.Registry, &w.proto)
 	w.pool.RethrowPanics = cfg.RethrowPanics
 	w.engine = detect.NewEngine(cfg.Rules, cfg.Shared)
 	w.others = map[uint32]*detect.Engine{}
@@ -132,6 +134,7 @@ func NewWorker(cfg *Config, out Output, obs Observer) *Worker {
 		w.others[id] = detect.NewEngine(rs, cfg.Shared)
 	}
 	w.wantFrames(&Rules{cfg.Rules, cfg.TenantRules})
+	w.hashFiles(&Rules{All: cfg.Rules, Tenants: cfg.TenantRules})
 	return w
 }
 
@@ -161,6 +164,16 @@ func (w *Worker) SwapRules(r *Rules) {
 		e.Swap(r.Tenants[id])
 	}
 	w.wantFrames(r)
+	w.hashFiles(r)
+}
+
+// hashFiles makes the parsers take MD5 and SHA-1 of new files when rules ask
+// for them.
+func (w *Worker) hashFiles(r *Rules) {
+	w.proto.FileHashes = w.cfg.Proto.FileHashes || r.All != nil && r.All.AllHashes()
+	for _, rs := range r.Tenants {
+		w.proto.FileHashes = w.proto.FileHashes || rs.AllHashes()
+	}
 }
 
 // engineOf is the engine for a tenant's traffic.

@@ -33,6 +33,7 @@ const (
 	bRequestBody
 	bFileDataReq
 	bFileNameReq
+	bFileMagicReq
 	bResponseLine
 	bProtocolRes
 	bCookieRes
@@ -51,6 +52,7 @@ const (
 	bStatMsg
 	bFileDataRes
 	bFileNameRes
+	bFileMagicRes
 	numBuffers
 )
 
@@ -103,6 +105,7 @@ func buffers() []proto.Buffer {
 		bRequestBody:    {Name: "http.request_body", Modifier: "http_client_body", PCRE: 'P', Dir: s, Progress: progBody, Stream: true},
 		bFileDataReq:    {Name: "file.data", Aliases: []string{"file_data"}, Dir: s, Progress: progBody, Multi: true, Stream: true},
 		bFileNameReq:    {Name: "file.name", Dir: s, Progress: progComplete, Multi: true},
+		bFileMagicReq:   {Name: "file.magic", Dir: s, Progress: progComplete, Multi: true},
 		bResponseLine:   {Name: "http.response_line", Aliases: []string{"http_response_line"}, Dir: c, Progress: progLine},
 		bProtocolRes:    {Name: "http.protocol", Aliases: []string{"http_protocol"}, Dir: c, Progress: progLine, Priority: 1},
 		bCookieRes:      {Name: "http.cookie", Modifier: "http_cookie", PCRE: 'C', Dir: c, Progress: progHeaders},
@@ -121,6 +124,7 @@ func buffers() []proto.Buffer {
 		bStatMsg:        {Name: "http.stat_msg", Modifier: "http_stat_msg", PCRE: 'Y', Dir: c, Progress: progLine, Priority: 1},
 		bFileDataRes:    {Name: "file.data", Aliases: []string{"file_data"}, Dir: c, Progress: progBody, Multi: true, Stream: true},
 		bFileNameRes:    {Name: "file.name", Dir: c, Progress: progComplete, Multi: true},
+		bFileMagicRes:   {Name: "file.magic", Dir: c, Progress: progComplete, Multi: true},
 	}
 }
 
@@ -168,7 +172,11 @@ func (t *tx) Buffer(id uint8, i int) ([]byte, bool) {
 	case bFileDataReq:
 		return t.fileData(i)
 	case bFileNameReq, bFileNameRes:
-		return t.fileName(d, i)
+		f := t.file(d, i)
+		return f.Name, len(f.Name) > 0
+	case bFileMagicReq, bFileMagicRes:
+		b := t.file(d, i).Magic()
+		return b, len(b) > 0
 	}
 	if i != 0 {
 		return nil, false

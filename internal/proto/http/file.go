@@ -25,7 +25,7 @@ func (t *tx) newFile(d proto.Dir, name []byte) *proto.File {
 		t.Files[n] = &proto.File{}
 	}
 	f := t.Files[n]
-	f.Open(d, name, t.ID, t.p.cfg.hashes)
+	f.Open(d, name, t.ID, *t.p.cfg.hashes)
 	t.msg[d].files++
 	return f
 }

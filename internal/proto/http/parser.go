@@ -84,14 +84,14 @@ type settings struct {
 	bodyLimit int
 	depth     int
 	lzma      bool
-	hashes    bool
+	hashes    *bool // may change between files
 }
 
 // maxDepth bounds stacked content codings whatever the configuration says.
 const maxDepth = 8
 
 func newParser(c *proto.Config, shared *pool) *parser {
-	p := &parser{pool: shared, cfg: settings{bodyLimit: 100 << 10, depth: 2}}
+	p := &parser{pool: shared, cfg: settings{bodyLimit: 100 << 10, depth: 2, hashes: new(bool)}}
 	if c == nil {
 		return p
 	}
@@ -102,7 +102,7 @@ func newParser(c *proto.Config, shared *pool) *parser {
 		p.cfg.depth = min(c.HTTPDecompressDepth, maxDepth)
 	}
 	p.cfg.lzma = c.HTTPLZMA
-	p.cfg.hashes = c.FileHashes
+	p.cfg.hashes = &c.FileHashes
 	return p
 }
 

@@ -71,7 +71,7 @@ type assembly struct {
 func (a *assembly) take(t *tx, r contentRange) bool {
 	key := hashName(t.hostName)*31 + hashName(t.path())
 	if r.start == 0 {
-		a.file.Open(proto.ToClient, t.path(), t.ID, t.p.cfg.hashes)
+		a.file.Open(proto.ToClient, t.path(), t.ID, *t.p.cfg.hashes)
 		a.key, a.next, a.total = key, 0, r.total
 		return true
 	}

@@ -123,16 +123,17 @@ func (t *tx) fileData(i int) ([]byte, bool) {
 	return b.view()
 }
 
-// fileName is the name of the i-th file of direction d.
-func (t *tx) fileName(d proto.Dir, i int) ([]byte, bool) {
+// file is the i-th file of direction d; one without name and bytes when there is
+// none.
+func (t *tx) file(d proto.Dir, i int) *proto.File {
 	for _, f := range t.Files {
 		if f.Dir != d {
 			continue
 		}
 		if i == 0 {
-			return f.Name, len(f.Name) > 0
+			return f
 		}
 		i--
 	}
-	return nil, false
+	return &proto.File{}
 }
