@@ -135,7 +135,7 @@ func (c *compiledRules) checkSummary(a *app, warned map[detect.Lint]int, brief b
 		}
 	}
 	if rep.Active > 0 {
-		fmt.Fprintf(a.out, "kinds      %d for packets and streams, %d for addresses, %d for transactions\n", st.Packets, st.Addresses, st.Transactions)
+		fmt.Fprintf(a.out, "kinds      %d for packets and streams, %d for addresses, %d for transactions, %d for frames\n", st.Packets, st.Addresses, st.Transactions, st.Frames)
 		fmt.Fprintf(a.out, "patterns   %s; %d bytes\n", counts(st.Patterns, 6), st.PatternBytes)
 		fmt.Fprintf(a.out, "unfiltered %d rules; %d different expressions\n", st.Unfiltered, st.Expressions)
 	}

@@ -61,6 +61,22 @@ buffer       payload: content "ab\x00c" depth 4, byte_test relative
 bytes        byte_test:1,>,2,0,relative
 cost         cheap; when found: contents 1, expressions 0, other tests 1
 `},
+		{"frames", `alert fake any any -> any any (msg:"m"; flow:to_client; frame:unit; content:"ab"; endswith; sid:7;)`,
+			`sid 7 rev 0: m
+rule         alert fake any any -> any any
+order        1 of 1, priority 3
+runs on      frames
+protocols    fake
+directions   to_client
+found by     fast pattern "ab" on fake.unit, anywhere in it
+chosen       the only content that must be there
+prefilter    literal set
+groups       fake frames to_client
+buffer       fake.unit: content "ab" endswith
+flow         flow:to_client
+test         frame:unit
+cost         moderate; when found: contents 1, expressions 0, other tests 0
+`},
 		{"port", `alert udp any any -> any 53 (msg:"m"; dsize:>100; sid:7;)`,
 			`sid 7 rev 0: m
 rule         alert udp any any -> any 53

@@ -146,6 +146,10 @@ func (rs *Ruleset) groups(s *Signature) []string {
 		case !s.dirs.Has(Dir(d)):
 		case s.kind == kindTx:
 			out = append(out, rs.txGroups(s, Dir(d))...)
+		case s.kind == kindFrame:
+			for _, name := range rs.protoNames(s) {
+				out = append(out, name+" frames "+Dir(d).String())
+			}
 		default:
 			out = append(out, s.packetGroups(Dir(d))...)
 		}

@@ -83,8 +83,11 @@ func (rs *Ruleset) Lint(files []*rule.File) []Verdict {
 			delete(active, r.Pos) // a file may have been named twice
 			rules = append(rules, r)
 			l.r, l.opts = r, r.AppendOptions(l.opts[:0])
-			l.speed()
+			before := len(l.found)
 			l.never()
+			if len(l.found) == before {
+				l.speed() // its cost is no matter where it never matches
+			}
 		}
 	}
 	l.unset(files, rules)
@@ -136,8 +139,8 @@ func (l *linter) patternHint() string {
 	switch {
 	case negated:
 		return "a content that must be there; negated ones are not looked for"
-	case l.s.kind == kindTx:
-		return "a content in one of the buffers"
+	case l.s.kind == kindTx, l.s.kind == kindFrame:
+		return "a content in a buffer that the rule tests"
 	case l.s.kind == kindIP:
 		return "addresses in the header"
 	}
@@ -155,7 +158,7 @@ func (l *linter) eachOp(f func(*op)) {
 
 // buffers lists the rule's tests by buffer.
 func (s *Signature) buffers() []bufTest {
-	out := slices.Concat(s.tx, s.views)
+	out := slices.Concat(s.tx, s.frames, s.views)
 	if len(s.payload) > 0 {
 		out = append(out, bufTest{buf: s.payloadBuf, ops: s.payload})
 	}

@@ -138,6 +138,10 @@ func TestLintKinds(t *testing.T) {
 		{u, `content:"ab"; dsize:<9`, ""},
 		{fk, `fake.line; content:"ab"`, "short-content"},
 		{fk, `fake.line; content:"ab"; endswith`, ""},
+		{fk, `frame:unit; content:"abc"`, ""},
+		{fk, `frame:unit; pcre:"/a+/"`, "no-fast-pattern"},
+		{fk, `frame:unit; content:"abc"; bsize:2`, "never-content"},
+		{fk, `fake.line; pcre:"/a+/"; bsize:<2; bsize:>2`, "never-content"}, // and nothing about its cost
 		{fk, `fake.line; content:"abc"; pcre:"/(a+)=(b+).*\1/"`, "slow-pcre"},
 		{fk, `fake.line; content:"abc"; pcre:"/(?:a+b?)+(?!x)/"`, "slow-pcre"},
 		{fk, `fake.line; content:"abc"; pcre:"/(a+)=(b+)long.*\1/"`, ""},

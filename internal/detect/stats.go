@@ -3,11 +3,12 @@ package detect
 // Stats counts what a Ruleset is made of. The numbers depend on the rules
 // alone.
 type Stats struct {
-	// Packets, Addresses and Transactions count the active rules by the part of
+	// Packets, Addresses, Transactions and Frames count the active rules by the part of
 	// the engine that runs them.
 	Packets      int `json:"packets"`
 	Addresses    int `json:"addresses"`
 	Transactions int `json:"transactions"`
+	Frames       int `json:"frames"`
 	// Patterns counts the different fast patterns by buffer; PatternBytes
 	// are their bytes together.
 	Patterns     map[string]int `json:"patterns"`
@@ -36,6 +37,8 @@ func (rs *Ruleset) Stats() Stats {
 			st.Addresses++
 		case kindTx:
 			st.Transactions++
+		case kindFrame:
+			st.Frames++
 		default:
 			st.Packets++
 		}
