@@ -121,11 +121,11 @@ func steady() map[string]string {
 		"looks a whole buffer up in a table": "dataset datarep",
 		"reads fields of the packet": "ttl tos id fragoffset seq ack window tcp.mss tcp.wscale itype icode icmp_id icmp_seq icmpv6.mtu dsize " +
 			"vlan.layers vlan.id tcp.flags fragbits ipopts ip_proto sameip l3_proto ipv4-csum tcpv4-csum tcpv6-csum udpv4-csum udpv6-csum icmpv4-csum icmpv6-csum",
-		"reads counters of the flow":                             "flow stream_size flow.age flow.pkts flow.pkts_toserver flow.pkts_toclient flow.bytes flow.bytes_toserver flow.bytes_toclient",
-		"is a bit that was set":                                  "decode-event stream-event engine-event app-layer-event app-layer-protocol",
-		"looks through a list that is bounded: TestBoundedState": "flowbits flowint flowvar pktvar",
-		"looks into a map, full ones a few places: TestShared":   "xbits hostbits threshold detection_filter",
-		"looks at each file of a transaction: TestFileWork":      "filename fileext filesize filestore",
+		"reads counters of the flow":                               "flow stream_size flow.age flow.pkts flow.pkts_toserver flow.pkts_toclient flow.bytes flow.bytes_toserver flow.bytes_toclient",
+		"is a bit that was set":                                    "decode-event stream-event engine-event app-layer-event app-layer-protocol",
+		"looks through a list that is bounded: TestBoundedState":   "flowbits flowint flowvar pktvar",
+		"looks into a map, full ones at 8 places: TestSharedBound": "xbits hostbits threshold detection_filter",
+		"looks at each file of a transaction: TestFileWork":        "filename fileext filesize filestore",
 	})
 }
 
