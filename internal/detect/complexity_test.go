@@ -112,20 +112,19 @@ func loops() map[string][]loop {
 // by why that is so.
 func steady() map[string]string {
 	return words(map[string]string{
-		"says something of the rule": "sid gid rev msg classtype priority reference metadata target requires noalert alert config bypass",
-		"modifies a content":         "nocase rawbytes startswith endswith offset depth distance within fast_pattern prefilter",
-		"names a buffer":             "pkt_data",
-		"is content of one buffer":   "uricontent",
-		"is refused": "replace luaxform filemagic file.magic filemd5 filesha1 filesha256 lua luajit iprep tag nfq_set_mark geoip " +
-			"frame app-layer-state flow.elephant tcp.session",
-		"looks a whole buffer up in a table": "dataset datarep",
+		"says something of the rule":                 "sid gid rev msg classtype priority reference metadata target requires noalert alert config bypass",
+		"modifies a content":                         "nocase rawbytes startswith endswith offset depth distance within fast_pattern prefilter",
+		"names a buffer":                             "pkt_data frame",
+		"is content of one buffer":                   "uricontent",
+		"is refused or has no effect here":           "replace luaxform lua luajit tag nfq_set_mark geoip app-layer-state flow.elephant",
+		"looks a buffer or an address up in a table": "dataset datarep iprep",
 		"reads fields of the packet": "ttl tos id fragoffset seq ack window tcp.mss tcp.wscale itype icode icmp_id icmp_seq icmpv6.mtu dsize " +
 			"vlan.layers vlan.id tcp.flags fragbits ipopts ip_proto sameip l3_proto ipv4-csum tcpv4-csum tcpv6-csum udpv4-csum udpv6-csum icmpv4-csum icmpv6-csum",
-		"reads counters of the flow":                               "flow stream_size flow.age flow.pkts flow.pkts_toserver flow.pkts_toclient flow.bytes flow.bytes_toserver flow.bytes_toclient",
-		"is a bit that was set":                                    "decode-event stream-event engine-event app-layer-event app-layer-protocol",
-		"looks through a list that is bounded: TestBoundedState":   "flowbits flowint flowvar pktvar",
-		"looks into a map, full ones at 8 places: TestSharedBound": "xbits hostbits threshold detection_filter",
-		"looks at each file of a transaction: TestFileWork":        "filename fileext filesize filestore",
+		"reads counters of the flow":                                     "flow stream_size flow.age flow.pkts flow.pkts_toserver flow.pkts_toclient flow.bytes flow.bytes_toserver flow.bytes_toclient tcp.session",
+		"is a bit that was set":                                          "decode-event stream-event engine-event app-layer-event app-layer-protocol",
+		"looks through a list that is bounded: TestBoundedState":         "flowbits flowint flowvar pktvar",
+		"looks into a map, full ones at 8 places: TestSharedBound":       "xbits hostbits threshold detection_filter",
+		"looks at each of MaxFiles files of a transaction: TestFileWork": "filename fileext filesize filestore filemagic file.magic filemd5 filesha1 filesha256",
 	})
 }
 
