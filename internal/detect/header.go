@@ -210,7 +210,7 @@ func (b *builder) hook() error {
 	for _, i := range apps(b.s.appMask) {
 		for d, states := range regs[i].States {
 			names = append(names, states...)
-			if at := slices.Index(states, h); at >= 0 {
+			if at := stateIndex(states, Dir(d), h); at >= 0 {
 				t.by[i] = txTestImpl{dirs: 1 << d, progress: uint8(at),
 					test: func(proto.Tx, Dir) bool { return true }}
 				t.growing = t.growing || growsAt(regs[i], Dir(d), uint8(at))
@@ -222,6 +222,25 @@ func (b *builder) hook() error {
 	}
 	b.addTxTest(t)
 	return nil
+}
+
+// stateIndex finds a state by its name, or by one of the two that every protocol
+// has: request_started and request_complete, or those of the response. It is -1
+// when there is none.
+func stateIndex(states []string, d Dir, name string) int {
+	side := "request_"
+	if d == toClient {
+		side = "response_"
+	}
+	switch at := slices.Index(states, name); {
+	case at >= 0 || len(states) == 0:
+		return at
+	case name == side+"started":
+		return 0
+	case name == side+"complete":
+		return len(states) - 1
+	}
+	return -1
 }
 
 // growsAt reports whether a direction stays in a state while a buffer grows.

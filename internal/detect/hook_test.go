@@ -58,3 +58,20 @@ func TestConfigRule(t *testing.T) {
 		}
 	}
 }
+
+// TestHookNames checks that the first and the last state of a direction have
+// the names that Suricata gives them in every protocol.
+func TestHookNames(t *testing.T) {
+	states := []string{"client_hello", "client_done"}
+	for name, want := range map[string]int{
+		"client_hello": 0, "client_done": 1, "request_started": 0, "request_complete": 1,
+		"response_started": -1, "response_complete": -1, "server_done": -1,
+	} {
+		if got := stateIndex(states, toServer, name); got != want {
+			t.Errorf("%s: got %d, want %d", name, got, want)
+		}
+	}
+	if stateIndex(states, toClient, "response_complete") != 1 || stateIndex(nil, toClient, "response_started") != -1 {
+		t.Error("names of the response")
+	}
+}
