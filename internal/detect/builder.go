@@ -29,6 +29,7 @@ type compiler struct {
 	filesSum hash.Hash // of the files that rules name
 	rep      *Report
 	opts     []rule.Option // of the rule at hand
+	traffic  *match.Traffic
 
 	reputation *Reputation // nil: not read yet
 	allHashes  bool        // some rule asks for MD5 or SHA-1
@@ -82,7 +83,7 @@ func newCompiler(cfg *Config, rep *Report) *compiler {
 		cfg: cfg, classes: cfg.Classes, vars: cfg.Vars, bufs: newBuffers(cfg.Registry),
 		words: map[string]*keyword{}, protoKW: map[string][]protoKeyword{},
 		regexps: map[regexpKey]*match.Regexp{}, addrs: map[string]*rule.AddrSet{},
-		ports: map[string]*rule.PortSet{}, bitNames: map[uint64]string{}, rep: rep,
+		ports: map[string]*rule.PortSet{}, bitNames: map[uint64]string{}, rep: rep, traffic: match.NewTraffic(),
 		sets: map[string]*dataset{}, filesSum: sha256.New(),
 	}
 	if c.classes == nil {

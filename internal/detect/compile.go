@@ -89,6 +89,10 @@ func Compile(files []*rule.File, cfg *Config) (*Ruleset, *Report) {
 			rs.addRule(c, r, latest[ruleKey{r.GID, r.SID}])
 		}
 	}
+	heads := countHeads(rs.sigs)
+	for _, s := range rs.sigs {
+		s.chooseFast(heads)
+	}
 	rs.order()
 	rs.applyThresholds(c)
 	rs.group(c)
@@ -125,7 +129,6 @@ func (rs *Ruleset) addRule(c *compiler, r, latest *rule.Rule) {
 	s, v := c.compileRule(r)
 	if s != nil {
 		s.payloadBuf = c.bufs.payload
-		s.chooseFast()
 		s.settleClasses(c.cfg.Registry)
 		rs.sigs = append(rs.sigs, s)
 	}
@@ -229,15 +232,15 @@ func (rs *Ruleset) group(c *compiler) {
 	rs.ip.build()
 	for cl := range pkt {
 		for d := range pkt[cl] {
-			rs.packet[cl][d] = pkt[cl][d].build()
+			rs.packet[cl][d] = pkt[cl][d].build(c.traffic)
 		}
 	}
 	for d := range str {
-		rs.stream[d] = str[d].build()
+		rs.stream[d] = str[d].build(c.traffic)
 		rs.anyStream[d] = rs.anyStream[d] || !rs.stream[d].empty() || len(rs.plainStream[d]) > 0
 	}
 	rs.buildTx(c, tx)
-	rs.buildFrames()
+	rs.buildFrames(c.traffic)
 }
 
 func (rs *Ruleset) groupPacket(s *Signature, pkt *[numClasses][2]payloadBuilder, str *[2]payloadBuilder) {
@@ -327,7 +330,7 @@ func (rs *Ruleset) buildTx(c *compiler, tx map[txKey]*litBuilder) {
 			if lb == nil {
 				continue
 			}
-			g := lb.build()
+			g := lb.build(c.traffic)
 			for i, im := range b.impls[dir] {
 				if im.ok {
 					pr := &rs.protos[i][dir]

@@ -101,7 +101,7 @@ func (rs *Ruleset) foundBy(s *Signature) string {
 	kinds := [...]string{"anywhere in it", "as the whole of it", "at its end", "at its start"}
 	if s.fast.buf != nil {
 		out := fmt.Sprintf("fast pattern %s, %s", s.fast.explain, kinds[s.fast.kind])
-		if n := s.fast.limit; s.fast.kind == fastAnywhere && n > 0 && n <= headBytes {
+		if n := s.fast.limit; s.fast.kind == fastAnywhere && s.atHead() {
 			out = fmt.Sprintf("fast pattern %s, in its first %d bytes", s.fast.explain, n)
 		}
 		return out + rs.sharers(s)

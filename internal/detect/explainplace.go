@@ -89,7 +89,7 @@ func (s *Signature) prefilter() string {
 		return "literal set"
 	case s.smallOnly:
 		return fmt.Sprintf("literal set of payloads up to %d bytes", smallBytes)
-	case f.limit > 0 && f.limit <= headBytes:
+	case s.atHead():
 		return fmt.Sprintf("literal set of the first %d bytes", headBytes)
 	}
 	return "literal set"
@@ -119,6 +119,8 @@ func (s *Signature) chosen() string {
 		return ""
 	case picked.has(flagFastPattern):
 		return "it is marked fast_pattern"
+	case candidates > 1 && s.fast.rare && s.atHead():
+		return "few rules have it near the start: the rest of the payload need not be searched"
 	case marked != nil:
 		return fmt.Sprintf("%q is marked fast_pattern, but too short to be looked for in all payload", marked)
 	case candidates == 1:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mirrorwall/mirrorwall/internal/match"
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
@@ -112,14 +113,14 @@ func (rs *Ruleset) groupFrame(s *Signature) {
 }
 
 // buildFrames makes the searches, once every rule is filed.
-func (rs *Ruleset) buildFrames() {
+func (rs *Ruleset) buildFrames(traffic *match.Traffic) {
 	rs.frames = make([]proto.FrameSet, len(rs.protos))
 	for i := range rs.protos {
 		for d := range rs.protos[i] {
 			for j := range rs.protos[i][d].frames {
 				fr := &rs.protos[i][d].frames[j]
 				if fr.build != nil {
-					fr.lits, fr.build = fr.build.build(), nil
+					fr.lits, fr.build = fr.build.build(traffic), nil
 				}
 				rs.frames[i].Add(fr.kind)
 			}

@@ -20,61 +20,6 @@ type litGroup struct {
 	longest int // bytes of the set's longest pattern
 }
 
-// headBytes is how far into a payload the patterns may lie that are looked for
-// at its start only.
-const headBytes = 128
-
-// smallBytes is the largest dsize of a rule whose pattern is looked for in small
-// packets only.
-const smallBytes = 256
-
-// payloadGroup is the prefilter of payload bytes: the patterns with a depth are
-// looked for near the start, those of rules for small packets in these, the
-// others everywhere.
-type payloadGroup struct{ head, small, all *litGroup }
-
-// payloadBuilder collects the patterns of a payloadGroup.
-type payloadBuilder struct{ head, small, all litBuilder }
-
-func (pb *payloadBuilder) add(s *Signature) {
-	switch f := &s.fast; {
-	case s.smallOnly:
-		pb.small.add(f, s.id)
-	case f.limit > 0 && f.limit <= headBytes:
-		pb.head.add(f, s.id)
-	default:
-		pb.all.add(f, s.id)
-	}
-}
-
-func (pb *payloadBuilder) build() payloadGroup {
-	return payloadGroup{pb.head.build(), pb.small.build(), pb.all.build()}
-}
-
-func (g *payloadGroup) empty() bool { return g.head == nil && g.small == nil && g.all == nil }
-
-// scan adds the rules whose fast pattern is in b to dst. fresh is where bytes
-// start that were not scanned before; patterns with a depth count from there.
-func (g *payloadGroup) scan(b []byte, fresh int, h *match.Hits, dst []uint32) []uint32 {
-	if g.head != nil {
-		dst = g.head.scan(b[fresh:min(len(b), fresh+headBytes)], h, dst)
-	}
-	if g.small != nil && len(b) <= smallBytes {
-		dst = g.small.scan(b[fresh:], h, dst)
-	}
-	if g.all == nil {
-		return dst
-	}
-	h.Reset()
-	if g.all.table != nil {
-		g.all.table.Scan(b[fresh:], h)
-	}
-	if g.all.set != nil {
-		g.all.set.Scan(b[max(0, fresh-g.all.longest+1):], h)
-	}
-	return g.all.take(h, dst)
-}
-
 // scan adds the rules whose fast pattern is in b to dst.
 func (g *litGroup) scan(b []byte, h *match.Hits, dst []uint32) []uint32 {
 	h.Reset()
@@ -124,8 +69,8 @@ func (lb *litBuilder) add(f *fastPattern, id uint32) {
 	lb.sigs[i] = append(lb.sigs[i], id)
 }
 
-// build returns nil when there is nothing to look for.
-func (lb *litBuilder) build() *litGroup {
+// build returns nil when there is nothing to look for; see match.Build.
+func (lb *litBuilder) build(traffic *match.Traffic) *litGroup {
 	if len(lb.keys) == 0 {
 		return nil
 	}
@@ -142,7 +87,7 @@ func (lb *litBuilder) build() *litGroup {
 		table = append(table, match.Entry{Bytes: []byte(k.bytes), Nocase: k.nocase, Kind: kinds[k.kind], ID: uint32(i)})
 	}
 	if set != nil {
-		g.set = match.Build(set)
+		g.set = match.Build(set, traffic)
 	}
 	if table != nil {
 		g.table = match.BuildTable(table)
@@ -150,25 +95,42 @@ func (lb *litBuilder) build() *litGroup {
 	return g
 }
 
+// atHead reports a pattern that is looked for near the start of a payload. In a
+// stream positions count from the new bytes only where all of the rule does.
+func (s *Signature) atHead() bool {
+	return s.fast.limit > 0 && s.fast.limit <= headBytes && (s.absolute || !s.onStream)
+}
+
 // chooseFast picks the content that the prefilter looks for. An explicit
 // fast_pattern wins; else the strongest content, those of transactions before
-// those of the payload, since their buffers are shorter and scanned once.
-func (s *Signature) chooseFast() {
+// those of the payload, since their buffers are shorter and scanned once. A
+// rare content near the start of a payload wins against both: it spares a
+// search through the rest.
+func (s *Signature) chooseFast(heads headContents) {
 	var best *op
 	var bestTest *bufTest
-	bestScore := -1
+	bestScore, limit, byPlace := -1, 0, false
 	consider := func(t *bufTest, lone bool) {
 		if t.buf.noMPM && !lone {
 			return
 		}
+		var reach reachOf
 		for i := range t.ops {
 			o := &t.ops[i]
+			end := reach.next(o)
 			if o.kind != opContent || o.has(flagNeg) {
 				continue
 			}
-			score := fastScore(o, t)
+			if t.buf.kind != bufPayload {
+				end = 0
+			}
+			score := fastScore(o, t, end)
+			rare := heads.rare(o, end)
+			if rare {
+				score += 1 << 21
+			}
 			if score > bestScore {
-				best, bestTest, bestScore = o, t, score
+				best, bestTest, bestScore, limit, byPlace = o, t, score, end, rare
 				s.fast.ops = i
 			}
 		}
@@ -193,16 +155,14 @@ func (s *Signature) chooseFast() {
 		return
 	}
 	s.fast.set(best, bestTest)
+	s.fast.limit, s.fast.rare = limit, byPlace
 }
 
 // fastScore orders contents: explicit choice, then exact positions, then
 // length and variety of bytes. A fast_pattern of one or two payload bytes
 // counts little: which content is looked for first never changes what matches.
-func fastScore(o *op, t *bufTest) int {
-	pat := o.pattern
-	if o.fpLen > 0 {
-		pat = pat[o.fpOff : o.fpOff+o.fpLen]
-	}
+func fastScore(o *op, t *bufTest, end int) int {
+	pat := o.fast()
 	score := min(strength(pat), 1<<12) * 4
 	switch fastKindOf(o, t) {
 	case fastExact:
@@ -210,19 +170,13 @@ func fastScore(o *op, t *bufTest) int {
 	case fastSuffix:
 		score += 1 << 12
 	}
-	if len(pat) >= 3 && fixedAtHead(o, t) {
+	if len(pat) >= 3 && end > 0 && end <= headBytes {
 		score += 64
 	}
 	if o.has(flagFastPattern) && (len(pat) >= 3 || t.buf.kind != bufPayload) {
 		score += 1 << 20
 	}
 	return score + t.buf.prio
-}
-
-// fixedAtHead reports a payload content that lies near the start.
-func fixedAtHead(o *op, t *bufTest) bool {
-	return t.buf.kind == bufPayload && o.has(flagDepth) && o.depth.ref|o.offset.ref == 0 &&
-		o.depth.n+o.offset.n <= headBytes
 }
 
 // strength is a pattern's rarity: each new byte value counts by its kind, a
@@ -297,12 +251,6 @@ func (t *bufTest) streams() bool {
 
 func (f *fastPattern) set(o *op, t *bufTest) {
 	f.buf, f.kind, f.nocase = t.buf, fastKindOf(o, t), o.has(flagNocase)
-	f.bytes = o.pattern
-	if o.fpLen > 0 {
-		f.bytes = o.pattern[o.fpOff : o.fpOff+o.fpLen]
-	}
-	if t.buf.kind == bufPayload && o.has(flagDepth) && o.depth.ref|o.offset.ref == 0 {
-		f.limit = int(o.depth.n + o.offset.n)
-	}
+	f.bytes = o.fast()
 	f.explain = fmt.Sprintf("%q on %s", f.bytes, t.buf.name)
 }

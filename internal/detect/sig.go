@@ -102,8 +102,9 @@ type fastPattern struct {
 	bytes   []byte
 	nocase  bool
 	kind    fastKind
-	limit   int // payload: the pattern ends here at the latest; 0: anywhere
-	ops     int // the content's place in its group
+	limit   int  // payload: the pattern ends here at the latest; 0: anywhere
+	rare    bool // few rules have it near the start
+	ops     int  // the content's place in its group
 	explain string
 }
 

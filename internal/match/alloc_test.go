@@ -10,7 +10,7 @@ import (
 
 func TestAllocations(t *testing.T) {
 	set, text, noise := benchSet(500)
-	short := Build([]Pattern{{[]byte("a"), false, 1}, {[]byte("zq"), true, 2}, {[]byte("xyz"), true, 3}})
+	short := Build([]Pattern{{[]byte("a"), false, 1}, {[]byte("zq"), true, 2}, {[]byte("xyz"), true, 3}}, someTraffic)
 	table := BuildTable([]Entry{{[]byte(".example.com"), true, Suffix, 4}, {[]byte("www"), false, Prefix, 5}})
 	prefixes := BuildPrefixIDs([]PrefixID{{netip.MustParsePrefix("10.0.0.0/8"), 1}, {netip.MustParsePrefix("::/0"), 2}})
 	literal := NewLiteral([]byte("not there at all"), true)

@@ -10,15 +10,6 @@ import (
 // maxPattern bounds what is compared of a pattern in a Set.
 const maxPattern = 1 << 14
 
-// BuildOption changes how a Set is built.
-type BuildOption func(*builder)
-
-// Sample adds typical traffic to what the frequencies of byte strings are
-// counted from. It makes scanning faster and never changes the result.
-func Sample(traffic []byte) BuildOption {
-	return func(b *builder) { b.grams.count(traffic) }
-}
-
 // literal is a distinct pattern and its IDs.
 type literal struct {
 	bytes  []byte // lower case where nocase
@@ -27,23 +18,20 @@ type literal struct {
 }
 
 type builder struct {
-	grams *grams
-	set   *Set
+	traffic *Traffic
+	set     *Set
 }
 
 // Build compiles patterns into a Set. The bytes are copied. A pattern without
 // bytes never matches; one longer than 16 KiB is matched by its first 16 KiB.
-// Several patterns may share an ID.
-func Build(patterns []Pattern, opts ...BuildOption) *Set {
-	b := &builder{grams: newGrams(), set: &Set{size: len(patterns), runSpan: 2 * gram}}
-	for _, o := range opts {
-		o(b)
-	}
+// Several patterns may share an ID. What traffic is expected to hold makes
+// scanning faster and never changes the result.
+func Build(patterns []Pattern, traffic *Traffic) *Set {
+	b := &builder{traffic: traffic, set: &Set{size: len(patterns), runSpan: 2 * gram}}
 	var long, triples, short []literal
 	for _, l := range distinct(patterns) {
 		switch n := len(l.bytes); {
 		case n >= gram:
-			b.grams.count(l.bytes)
 			long = append(long, l)
 		case n == gram-1:
 			triples = append(triples, l)
@@ -58,6 +46,7 @@ func Build(patterns []Pattern, opts ...BuildOption) *Set {
 		b.set.short = newShortSet(short)
 	}
 	if len(long) > 0 {
+		b.learn(long)
 		b.fill(long, triples)
 	}
 	return b.set
@@ -102,7 +91,6 @@ const (
 	oddBits = 192 // values of a blurred byte
 
 	wideWords = 1 << (maxFilter - 6)
-	wideShift = 32 - (maxFilter - 6) // the hash's high bits number the words
 )
 
 // size chooses the filter's width and the stride. It reports whether so many
@@ -179,7 +167,7 @@ func (b *builder) file(l literal) {
 	s := b.set
 	e := b.entry(l)
 	if s.stride == 1 {
-		b.fileAt(e, l.bytes, b.grams.rarest(l.bytes, 1))
+		b.fileAt(e, l.bytes, b.rarest(l.bytes, 1))
 		return
 	}
 	if len(l.bytes) == gram {
@@ -187,7 +175,7 @@ func (b *builder) file(l literal) {
 		b.fileOdd(e, l.bytes)
 		return
 	}
-	at := b.grams.rarest(l.bytes, 2)
+	at := b.rarest(l.bytes, 2)
 	b.fileAt(e, l.bytes, at)
 	b.fileAt(e, l.bytes, at+1)
 }
@@ -237,11 +225,6 @@ func (b *builder) markFirst(t uint32) {
 
 // mark sets the filter bit of g.
 func (s *Set) mark(g uint32) {
-	if s.wide != nil {
-		h := hashOf(g)
-		s.wide[h>>wideShift] |= 1 << (h >> 12 & 63)
-		return
-	}
 	k := slot(g)
 	s.filter[k>>6&uint32(len(s.filter)-1)] |= 1 << (k & 63)
 }

@@ -1,49 +1,96 @@
 package match
 
-// grams estimates how often byte strings occur in traffic: pairs are counted
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+)
+
+// Traffic estimates how often byte strings occur in traffic: pairs are counted
 // in a sample, and a longer string is as frequent as the chain of its pairs.
-// Case is blurred as in the filter. It is memory for building only.
-type grams struct {
+// Case is blurred as in a Set's filter. It is immutable, a quarter of a
+// megabyte, and needed for building only: one serves many sets.
+type Traffic struct {
 	pairs  []uint32 // [first<<8 | second]
 	single [256]uint32
 	quads  map[uint32]uint32
 }
 
-func newGrams() *grams {
-	g := &grams{pairs: make([]uint32, 1<<16), quads: map[uint32]uint32{}}
+// NewTraffic counts in samples, and in text that is typical of the web.
+func NewTraffic(samples ...[]byte) *Traffic {
+	t := &Traffic{pairs: make([]uint32, 1<<16), quads: map[uint32]uint32{}}
 	// Zero and 0xff runs are the padding of binary protocols; blanks are the
 	// padding of text.
 	for _, c := range []int{0, 0x20, 0xff} {
-		g.pairs[c<<8|c] += 400
-		g.single[c] += 400
+		t.pairs[c<<8|c] += 400
+		t.single[c] += 400
 	}
-	g.count([]byte(typicalText))
-	return g
+	t.count([]byte(typicalText))
+	for _, s := range samples {
+		t.count(s)
+	}
+	return t
 }
 
 // count adds the sample's strings.
-func (g *grams) count(sample []byte) {
+func (t *Traffic) count(sample []byte) {
 	var quad uint32
 	for i, c := range sample {
 		c = blur(c)
-		g.single[c]++
+		t.single[c]++
 		if i > 0 {
-			g.pairs[int(blur(sample[i-1]))<<8|int(c)]++
+			t.pairs[int(blur(sample[i-1]))<<8|int(c)]++
 		}
 		quad = quad<<8 | uint32(c)
 		if i >= 3 {
-			g.quads[quad]++
+			t.quads[quad]++
 		}
 	}
+}
+
+// frequency is proportional to the expected number of q in traffic: the
+// chain of pairs, plus the times q itself was counted.
+func (t *Traffic) frequency(q []byte) float64 {
+	f := float64(t.single[blur(q[0])]) + 1
+	for i := 1; i < len(q); i++ {
+		c, before := blur(q[i]), blur(q[i-1])
+		// Two letters never seen together still are likelier than two odd
+		// bytes; the smoothing keeps their own frequencies in play.
+		pair := float64(t.pairs[int(before)<<8|int(c)]) + 4*float64(t.single[c])/float64(1<<12) + 0.01
+		f *= pair / (float64(t.single[before]) + 1)
+	}
+	return f + float64(t.quads[quadOf(q)])
+}
+
+// quadOf is the first four bytes of q, blurred.
+func quadOf(q []byte) uint32 { return blur32(binary.BigEndian.Uint32(q)) }
+
+// manyPatterns is how many patterns are worth a quarter of a megabyte while a
+// set is built.
+const manyPatterns = 64
+
+// learn counts the patterns as well: the strings that many of them share are
+// worse than traffic tells.
+func (b *builder) learn(patterns []literal) {
+	if len(patterns) < manyPatterns {
+		return
+	}
+	t := *b.traffic
+	t.pairs, t.quads = slices.Clone(t.pairs), maps.Clone(t.quads)
+	for _, l := range patterns {
+		t.count(l.bytes)
+	}
+	b.traffic = &t
 }
 
 // rarest returns the offset in p of the n neighbouring grams that are expected
 // the least often together.
-func (g *grams) rarest(p []byte, n int) int {
+func (b *builder) rarest(p []byte, n int) int {
 	best, at := 0.0, 0
 	before := 0.0
 	for i := 0; i+gram <= len(p); i++ {
-		f := g.frequency(p[i : i+gram])
+		q := p[i : i+gram]
+		f := b.traffic.frequency(q)
 		sum := f
 		if n == 2 {
 			sum += before
@@ -54,25 +101,6 @@ func (g *grams) rarest(p []byte, n int) int {
 		}
 	}
 	return at
-}
-
-// frequency is proportional to the expected number of q in traffic: the
-// chain of pairs, plus the times q itself was counted.
-func (g *grams) frequency(q []byte) float64 {
-	f := float64(g.single[blur(q[0])]) + 1
-	var quad uint32
-	for i := range q {
-		c := blur(q[i])
-		quad = quad<<8 | uint32(c)
-		if i > 0 {
-			before := blur(q[i-1])
-			// Two letters never seen together still are likelier than two
-			// odd bytes; the smoothing keeps their own frequencies in play.
-			pair := float64(g.pairs[int(before)<<8|int(c)]) + 4*float64(g.single[c])/float64(1<<12) + 0.01
-			f *= pair / (float64(g.single[before]) + 1)
-		}
-	}
-	return f + float64(g.quads[quad])
 }
 
 // typicalText is what servers and clients send most: the words of HTTP, HTML

@@ -161,31 +161,31 @@ func (s *Set) next(b []byte, i int) int {
 }
 
 // nextWide is next2 for the usual width of a large set: with the length known
-// there is nothing to mask and no bound to check, a tenth of the time.
+// there is no bound to check, a tenth of the time.
 func nextWide(filter *[wideWords]uint64, b []byte, i int) int {
 	for ; i+10 <= len(b); i += 8 {
 		p := b[i : i+10 : i+10]
 		x := blur64(binary.LittleEndian.Uint64(p))
-		h := hashOf(uint32(x))
-		if filter[h>>wideShift]>>(h>>12&63)&1 != 0 {
+		k := slot(uint32(x))
+		if filter[k>>6&(wideWords-1)]>>(k&63)&1 != 0 {
 			return i
 		}
-		h = hashOf(uint32(x >> 16))
-		if filter[h>>wideShift]>>(h>>12&63)&1 != 0 {
+		k = slot(uint32(x >> 16))
+		if filter[k>>6&(wideWords-1)]>>(k&63)&1 != 0 {
 			return i + 2
 		}
-		h = hashOf(uint32(x >> 32))
-		if filter[h>>wideShift]>>(h>>12&63)&1 != 0 {
+		k = slot(uint32(x >> 32))
+		if filter[k>>6&(wideWords-1)]>>(k&63)&1 != 0 {
 			return i + 4
 		}
-		h = hashOf(blur32(binary.LittleEndian.Uint32(p[6:])))
-		if filter[h>>wideShift]>>(h>>12&63)&1 != 0 {
+		k = slot(blur32(binary.LittleEndian.Uint32(p[6:])))
+		if filter[k>>6&(wideWords-1)]>>(k&63)&1 != 0 {
 			return i + 6
 		}
 	}
 	for ; i+gram <= len(b); i += 2 {
-		h := hashOf(blur32(binary.LittleEndian.Uint32(b[i:])))
-		if filter[h>>wideShift]>>(h>>12&63)&1 != 0 {
+		k := slot(blur32(binary.LittleEndian.Uint32(b[i:])))
+		if filter[k>>6&(wideWords-1)]>>(k&63)&1 != 0 {
 			break
 		}
 	}

@@ -12,6 +12,9 @@ import (
 )
 
 // naive is the oracle: every pattern looked for on its own.
+// someTraffic is what the sets of these tests are built for.
+var someTraffic = NewTraffic()
+
 func naive(patterns []Pattern, b []byte) []uint32 {
 	var ids []uint32
 	for _, p := range patterns {
@@ -80,7 +83,7 @@ func TestSet(t *testing.T) {
 		{"high bytes have no case", "\xc0\xe0\xc0\xe0", []uint32{13}},
 		{"high bytes differ", "\xe0\xe0\xe0\xe0", nil},
 	}
-	s := Build(patterns)
+	s := Build(patterns, someTraffic)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			got := scanned(s, []byte(c.in))
@@ -118,7 +121,7 @@ func TestSetOracle(t *testing.T) {
 			patterns = append(patterns, Pattern{
 				Bytes: words(r, alphabet, 12), Nocase: r.IntN(2) == 0, ID: uint32(i / 2)})
 		}
-		s := Build(patterns)
+		s := Build(patterns, someTraffic)
 		for range 20 {
 			b := words(r, alphabet, 80)
 			want, got := naive(patterns, b), scanned(s, b)
@@ -142,7 +145,7 @@ func TestSetRuns(t *testing.T) {
 		for i := range 1 + r.IntN(8) {
 			patterns = append(patterns, Pattern{Bytes: runs(r, 1+r.IntN(12), 4), Nocase: r.IntN(2) == 0, ID: uint32(i)})
 		}
-		s := Build(patterns)
+		s := Build(patterns, someTraffic)
 		for range 5 {
 			b := runs(r, 200, 5)
 			want := naive(patterns, b)
@@ -176,7 +179,7 @@ func FuzzSet(f *testing.F) {
 		for i, p := range bytes.Split(list, []byte("\n")) {
 			patterns = append(patterns, Pattern{p, nocase>>(i%64)&1 != 0, uint32(i)})
 		}
-		want, got := naive(patterns, b), scanned(Build(patterns), b)
+		want, got := naive(patterns, b), scanned(Build(patterns, someTraffic), b)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("%v in %q (-want +got):\n%s", patterns, b, diff)
 		}
@@ -238,7 +241,7 @@ func benchSet(n int) (s *Set, text, noise []byte) {
 	for i := range noise {
 		noise[i] = byte(r.Uint32())
 	}
-	return Build(patterns), text, noise
+	return Build(patterns, someTraffic), text, noise
 }
 
 func BenchmarkSet(b *testing.B) {

@@ -16,6 +16,9 @@ import (
 // The oracle of Set looks for every pattern on its own, a byte at a time. It
 // uses the public functions only, so that it holds for every way of scanning.
 
+// someTraffic is what the sets of these tests are built for.
+var someTraffic = match.NewTraffic()
+
 // occurs reports whether p lies in b.
 func occurs(b []byte, p match.Pattern) bool {
 	if len(p.Bytes) == 0 {
@@ -177,15 +180,15 @@ func makeCase(r *rand.Rand) *setCase {
 // check compares the set with the oracle on every part of the text that
 // matters, and returns how many patterns were found.
 func (c *setCase) check(r *rand.Rand) (hits int, err error) {
-	var opts []match.BuildOption
+	traffic := someTraffic
 	if r.IntN(2) == 0 {
-		opts = append(opts, match.Sample(c.text))
+		traffic = match.NewTraffic(c.text)
 	}
 	kept := slices.Clone(c.patterns)
 	for i := range kept {
 		kept[i].Bytes = bytes.Clone(kept[i].Bytes)
 	}
-	s := match.Build(kept, opts...)
+	s := match.Build(kept, traffic)
 	for i := range kept {
 		clear(kept[i].Bytes) // the set has its own copy
 	}
@@ -282,7 +285,7 @@ func TestSetEveryPlace(t *testing.T) {
 				p := makeText(r, "\x01\x02\x03ABCDEFGH", 1+r.IntN(40))
 				patterns = append(patterns, match.Pattern{Bytes: append(p, '#'), Nocase: i&1 != 0, ID: uint32(2 + i)})
 			}
-			s := match.Build(patterns)
+			s := match.Build(patterns, someTraffic)
 			everyPlace(t, s, patterns[0])
 		}
 	}
@@ -316,7 +319,7 @@ func TestSetLarge(t *testing.T) {
 		for i := range n {
 			patterns = append(patterns, match.Pattern{Bytes: makeText(r, "", length(r, i%shapes)), Nocase: i%3 == 0, ID: uint32(i)})
 		}
-		s := match.Build(patterns)
+		s := match.Build(patterns, someTraffic)
 		var h match.Hits
 		for range 40 {
 			text := makeText(r, "", r.IntN(200))
@@ -355,7 +358,7 @@ func TestSetLongRuns(t *testing.T) {
 			patterns = append(patterns, match.Pattern{Bytes: p, Nocase: i&1 != 0, ID: uint32(i)})
 		}
 		var h match.Hits
-		match.Build(patterns).Scan(text, &h)
+		match.Build(patterns, someTraffic).Scan(text, &h)
 		if want, got := wantIDs(patterns, text), gotIDs(&h); !slices.Equal(want, got) {
 			t.Fatalf("%v in %d bytes: want %v, got %v", patterns, len(text), want, got)
 		}
@@ -366,7 +369,7 @@ func TestSetLongRuns(t *testing.T) {
 func TestSetLongPattern(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 9))
 	long := makeText(r, "", 17<<10)
-	s := match.Build([]match.Pattern{{Bytes: long, ID: 7}})
+	s := match.Build([]match.Pattern{{Bytes: long, ID: 7}}, someTraffic)
 	for _, c := range []struct {
 		n    int
 		want bool
@@ -382,8 +385,8 @@ func TestSetLongPattern(t *testing.T) {
 // TestSetsShareHits: several sets are scanned into one Hits.
 func TestSetsShareHits(t *testing.T) {
 	var h match.Hits
-	a := match.Build([]match.Pattern{{Bytes: []byte("abc"), ID: 1}, {Bytes: []byte("longer"), ID: 900}})
-	b := match.Build([]match.Pattern{{Bytes: []byte("abc"), ID: 1}, {Bytes: []byte("c lo"), ID: 2}})
+	a := match.Build([]match.Pattern{{Bytes: []byte("abc"), ID: 1}, {Bytes: []byte("longer"), ID: 900}}, someTraffic)
+	b := match.Build([]match.Pattern{{Bytes: []byte("abc"), ID: 1}, {Bytes: []byte("c lo"), ID: 2}}, someTraffic)
 	for range 2 {
 		a.Scan([]byte("abc longer"), &h)
 		b.Scan([]byte("abc longer"), &h)
@@ -391,7 +394,7 @@ func TestSetsShareHits(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 	}
-	match.Build(nil).Scan([]byte("abc"), &h)
+	match.Build(nil, someTraffic).Scan([]byte("abc"), &h)
 	if len(h.IDs()) > 0 {
 		t.Errorf("an empty set found %v", h.IDs())
 	}

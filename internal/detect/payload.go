@@ -1,0 +1,59 @@
+package detect
+
+import "github.com/mirrorwall/mirrorwall/internal/match"
+
+// headBytes is how far into a payload the patterns may lie that are looked for
+// at its start only.
+const headBytes = 128
+
+// smallBytes is the largest dsize of a rule whose pattern is looked for in small
+// packets only.
+const smallBytes = 256
+
+// payloadGroup is the prefilter of payload bytes: the patterns with a depth are
+// looked for near the start, those of rules for small packets in these, the
+// others everywhere. Sets for each protocol or port gain nothing: most bytes
+// are of few protocols and ports, and would be searched twice.
+type payloadGroup struct{ head, small, all *litGroup }
+
+// payloadBuilder collects the patterns of a payloadGroup.
+type payloadBuilder struct{ head, small, all litBuilder }
+
+func (pb *payloadBuilder) add(s *Signature) {
+	switch f := &s.fast; {
+	case s.smallOnly:
+		pb.small.add(f, s.id)
+	case s.atHead():
+		pb.head.add(f, s.id)
+	default:
+		pb.all.add(f, s.id)
+	}
+}
+
+func (pb *payloadBuilder) build(t *match.Traffic) payloadGroup {
+	return payloadGroup{pb.head.build(t), pb.small.build(t), pb.all.build(t)}
+}
+
+func (g *payloadGroup) empty() bool { return g.head == nil && g.small == nil && g.all == nil }
+
+// scan adds the rules whose fast pattern is in b to dst. fresh is where bytes
+// start that were not scanned before; patterns with a depth count from there.
+func (g *payloadGroup) scan(b []byte, fresh int, h *match.Hits, dst []uint32) []uint32 {
+	if g.head != nil {
+		dst = g.head.scan(b[fresh:min(len(b), fresh+headBytes)], h, dst)
+	}
+	if g.small != nil && len(b) <= smallBytes {
+		dst = g.small.scan(b[fresh:], h, dst)
+	}
+	if g.all == nil {
+		return dst
+	}
+	h.Reset()
+	if g.all.table != nil {
+		g.all.table.Scan(b[fresh:], h)
+	}
+	if g.all.set != nil {
+		g.all.set.Scan(b[max(0, fresh-g.all.longest+1):], h)
+	}
+	return g.all.take(h, dst)
+}
