@@ -103,34 +103,23 @@ func parseFileSize(b *builder, opt *rule.Option) error {
 	return nil
 }
 
-// noEffectKeywords are accepted with a warning: they don't change what the
-// rule matches, and what else they ask for isn't done here.
+// noEffectKeywords are the words that are accepted with a warning.
 func noEffectKeywords() []keyword {
-	word := func(name, why string) keyword {
-		return keyword{name: name, arg: argOptional, parse: func(b *builder, _ *rule.Option) error {
-			b.warn(name+": no effect here: "+why, "the rule matches all the same")
-			return nil
-		}}
-	}
 	return []keyword{
-		word("tag", "packets after the match are not logged"),
-		word("nfq_set_mark", "packets are copies and carry no mark"),
-		word("replace", "traffic can't be changed"),
+		idle("tag", "packets after the match are not logged"),
+		idle("nfq_set_mark", "packets are copies and carry no mark"),
+		idle("replace", "traffic can't be changed"),
 	}
 }
 
 func otherKeywords() []keyword {
-	no := func(name, why, hint string) keyword {
-		return keyword{name: name, arg: argOptional, parse: func(*builder, *rule.Option) error {
-			return refuse(name+": "+why, hint)
-		}}
-	}
+	const lua = "Lua scripts are not run: a script has no bound that a packet can wait for"
 	return []keyword{
-		no("lua", "Lua scripts are not run", ""), no("luajit", "Lua scripts are not run", ""),
 		{name: "iprep", parse: parseIPRep},
-		no("geoip", "no country database", ""),
-		no("app-layer-state", "not supported", "use a hook in the rule's header (http1:request_headers)"),
-		no("flow.elephant", "not supported", "use flow.bytes"),
 		{name: "tcp.session", parse: parseTCPSession},
+		refused("lua", lua, ""), refused("luajit", lua, ""), refused("luaxform", lua, ""),
+		refused("geoip", "no database of countries is read", "addresses of a country can stand in an address variable, or in a list for iprep"),
+		refused("app-layer-state", "not supported", "use a hook in the rule's header (http1:request_headers)"),
+		refused("flow.elephant", "the rate of flows is not measured", "use flow.bytes"),
 	}
 }

@@ -197,7 +197,7 @@ func TestRefusals(t *testing.T) {
 		{"unknown protocol", ruleOf(1, "alert tpc any any -> any any", ``), Refused, `unknown protocol "tpc"`, "did you mean tcp?"},
 		{"modifier first", ruleOf(1, "alert tcp any any -> any any", `nocase; content:"a"`), Refused, "nocase: no content before it", ""},
 		{"wrong direction", ruleOf(1, "alert fake any any -> any any", `flow:to_client; fake.line; content:"a"`), Refused, "its buffers never exist together in one direction and protocol", ""},
-		{"not here", ruleOf(1, "alert udp any any -> any any", `lua:x.lua`), Refused, "lua: Lua scripts are not run", ""},
+		{"not here", ruleOf(1, "alert udp any any -> any any", `geoip:src,DE`), Refused, "geoip: no database of countries is read", ""},
 		{"depth too small", ruleOf(1, "alert tcp any any -> any any", `content:"abcd"; depth:3`), Refused, "depth: 3 is less than the content's length 4", ""},
 		{"unknown variable", ruleOf(1, "alert tcp $NO_NET any -> any any", `content:"abcd"`), Refused, "", ""},
 		{"keyword value", ruleOf(1, "alert fake any any -> any any", `fake.code:x`), Refused, `fake.code: want number, got "x"`, ""},

@@ -23,6 +23,25 @@ type keyword struct {
 	aliases []string
 	arg     argRule
 	parse   func(b *builder, o *rule.Option) error
+	// no is why rules with the word are refused, hint what to do; idle is why it
+	// has no effect.
+	no, hint, idle string
+}
+
+// refused is a word of Suricata that is not for here, and why.
+func refused(name, why, hint string) keyword {
+	return keyword{name: name, no: why, hint: hint, arg: argOptional, parse: func(*builder, *rule.Option) error {
+		return refuse(name+": "+why, hint)
+	}}
+}
+
+// idle is a word that is accepted with a warning: it doesn't change what the
+// rule matches, and what else it asks for isn't done here.
+func idle(name, why string) keyword {
+	return keyword{name: name, idle: why, arg: argOptional, parse: func(b *builder, _ *rule.Option) error {
+		b.warn(name+": no effect here: "+why, "the rule matches all the same")
+		return nil
+	}}
 }
 
 // keywords lists the general keywords. Those of protocols come from their

@@ -3,7 +3,6 @@ package detect
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -77,8 +76,8 @@ func (b *builder) requires(value string) error {
 // hasKeyword reports a word that rules can use: some are known only to be
 // refused with a better reason.
 func (c *compiler) hasKeyword(name string) bool {
-	never := slices.ContainsFunc(otherKeywords(), func(k keyword) bool { return k.name == name })
-	return c.lookup(name) != nil && !never
+	k := c.words[name]
+	return c.lookup(name) != nil && (k == nil || k.no == "")
 }
 
 // hasFeature answers for the features that Suricata names. Here a feature is

@@ -70,9 +70,6 @@ func transformKeywords() []keyword {
 			return gzip.NewReader(r)
 		})},
 		{name: "zlib_deflate", arg: argOptional, parse: parseInflate("zlib_deflate", zlib.NewReader)},
-		{name: "luaxform", parse: func(*builder, *rule.Option) error {
-			return refuse("luaxform: Lua scripts are not run", "")
-		}},
 	}
 }
 
