@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mirrorwall/mirrorwall/internal/config"
+	"github.com/mirrorwall/mirrorwall/internal/detect"
 	"github.com/mirrorwall/mirrorwall/internal/record"
 	"github.com/mirrorwall/mirrorwall/internal/sensor/health"
 )
@@ -85,6 +86,11 @@ func TestChecks(t *testing.T) {
 		{responseCheck(0, 1), "LOOK  responses: 1 pause since the start: the spool or the dead letters could not be written"},
 		{refusedCheck(0), ""},
 		{refusedCheck(46), "LOOK  refused: 46 rules refused"},
+		{thresholdCheck(0), ""},
+		{thresholdCheck(1), "LOOK  thresholds: 1 line of threshold files left out"},
+		{suspendedCheck(nil), ""},
+		{suspendedCheck([]detect.Suspension{{SID: 7, Msg: "slow", Share: 0.62}, {SID: 8, Msg: "slower", Share: 0.31}}),
+			"LOOK  suspended: sid 7 (slow) suspended: it took 62 % of a worker's detection work; sid 8 (slower) suspended: it took 31 % of a worker's detection work"},
 		{reloadCheck(nil), ""},
 		{reloadCheck(&unreadable), "LOOK  reload: the last reload failed, the old rules stay: open my.rules: permission denied"},
 	} {

@@ -21,6 +21,7 @@ import (
 type inspectFlags struct {
 	rules         []string
 	thresholds    []string
+	ruleProfile   string
 	eve           string
 	checksums     string
 	set           []string
@@ -55,6 +56,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	fl.StringArrayVar(&f.set, "set", nil, "change a setting, `key=value`, under Suricata's name; may be repeated")
 	fl.BoolVar(&f.ignoreUnknown, "ignore-unknown-set", false, "let unknown --set keys pass")
 	fl.StringVar(&f.stats, "stats", "", "write the final counters as JSON to `file`")
+	fl.StringVar(&f.ruleProfile, "rule-profile", "", "write what each rule cost to `file` (- is standard output), most work first")
 	fl.BoolVar(&f.strict, "strict", false, "refused rules and damaged captures are a failure")
 	fl.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile to `file`")
 	fl.StringVar(&f.memProfile, "memprofile", "", "write a profile of allocations to `file`")
@@ -91,6 +93,7 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	if !slices.Equal(f.rules, []string{"none"}) {
 		sum.rules = rep
 	}
+	cfg.Clock = ruleClock()
 	w := sensor.NewWorker(cfg, out, sum)
 	start := time.Now()
 	var bad []error
@@ -123,7 +126,11 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	if f.stats != "" {
 		err = errors.Join(err, writeStats(f.stats, w))
 	}
-	if f.eve != "-" && !f.quiet && len(read) > 0 {
+	if f.ruleProfile != "" {
+		err = errors.Join(err, a.writeRuleProfile(f.ruleProfile, w.Profile()))
+	}
+	a.printSuspended(cfg.Rules.Suspended())
+	if f.eve != "-" && f.ruleProfile != "-" && !f.quiet && len(read) > 0 {
 		sum.print(a.out, w, read, time.Since(start))
 	}
 	return err
@@ -276,7 +283,7 @@ func (f *inspectFlags) guardFiles(captures []string) error {
 	for _, p := range f.thresholds {
 		taken[p] = "a threshold file"
 	}
-	for _, o := range [...]struct{ flag, path string }{{"--eve", f.eve}, {"--stats", f.stats}} {
+	for _, o := range [...]struct{ flag, path string }{{"--eve", f.eve}, {"--stats", f.stats}, {"--rule-profile", f.ruleProfile}} {
 		if o.path == "" || o.path == "-" {
 			continue
 		}

@@ -44,6 +44,11 @@ func (s *service) collectors() []prometheus.Collector {
 		rules("inactive", func(r *ruleReport) int { return r.Inactive }),
 		rules("refused", func(r *ruleReport) int { return r.Refused }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "mirrorwall_sensor_rules_suspended",
+			Help: "Rules that went over their budget and run no longer, until the next reload.",
+		}, func() float64 { return float64(len(s.sensor.Rules().Suspended())) }),
+		newRuleCosts(s.sensor.Profile),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "mirrorwall_sensor_rules_stale",
 			Help: "1 when the last reload failed: the rules in force are older than the files.",
 		}, func() float64 {
@@ -73,6 +78,7 @@ func (s *service) checks() []health.Check {
 		out = append(out, eveCheck(s.eve.Err(), lost, s.eve.Failing()))
 	}
 	n := &s.responder.C
+	out = append(out, suspendedCheck(s.sensor.Rules().Suspended()))
 	return append(out, responseCheck(n.Dead.Load(), n.Stalled.Load()), refusedCheck(s.report.Load().Refused), thresholdCheck(len(s.report.Load().thresholds)), reloadCheck(s.reloadErr.Load()))
 }
 

@@ -136,6 +136,9 @@ func (s *service) openSensorConfig(a *app) error {
 	for _, t := range s.cfg.Tenants {
 		cfg.Tenants.Add(t.Name, vniRanges(t.VNIs))
 	}
+	b := s.cfg.Rules.Budget
+	cfg.Budget = detect.Budget{Share: b.Share, Window: int64(b.Window), Floor: uint64(b.Steps), Pinned: s.cfg.Rules.Pinned}
+	cfg.Clock = ruleClock()
 	for _, f := range s.tune {
 		f(cfg)
 	}

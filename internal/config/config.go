@@ -96,6 +96,10 @@ type Rules struct {
 	Files   []string `yaml:"files"`
 	// Thresholds are threshold files, or patterns of them.
 	Thresholds []string `yaml:"thresholds"`
+	// Budget is what one rule may take before it is suspended.
+	Budget RuleBudget `yaml:"budget"`
+	// Pinned are sids that are never suspended.
+	Pinned []uint32 `yaml:"pinned"`
 	// Reputation are the lists that the keyword iprep asks.
 	Reputation Reputation `yaml:"reputation"`
 	// Sources are fetched by `rules update`; what it put in force runs besides
@@ -114,6 +118,14 @@ type Reputation struct {
 	// Categories is the file that names the categories; empty: no lists.
 	Categories string   `yaml:"categories"`
 	Files      []string `yaml:"files"`
+}
+
+// RuleBudget says when a rule is suspended: more than Share of a worker's
+// detection work in a window of packet time, and more than Steps.
+type RuleBudget struct {
+	Share  float64  `yaml:"share"` // 0: never
+	Window Duration `yaml:"window"`
+	Steps  uint32   `yaml:"steps"`
 }
 
 // EVE is the log file.
@@ -165,7 +177,7 @@ func Default() *Config {
 			MaxFlows:      1 << 20,
 			StreamDepth:   1 << 20,
 		},
-		Rules:  Rules{Bundled: true},
+		Rules:  Rules{Bundled: true, Budget: RuleBudget{Share: 0.3, Window: Duration(10 * time.Second), Steps: 50e6}},
 		EVE:    EVE{Path: "/var/log/mirrorwall/eve.json", RotateBytes: 1 << 30, RotateEvery: Duration(24 * time.Hour), Keep: 7},
 		Health: Health{Address: "127.0.0.1:9470"},
 	}

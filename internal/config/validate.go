@@ -41,6 +41,12 @@ func (c *Config) validate(k *Checker) {
 			k.Add(At("health", "address"), "", "health: address: want ADDRESS:PORT, got %q", a)
 		}
 	}
+	if b := c.Rules.Budget; !(b.Share >= 0 && b.Share < 1) {
+		k.Add(At("rules", "budget", "share"), "0 means that no rule is suspended", "rules: budget: share: want 0 or more and less than 1, got %v", b.Share)
+	}
+	if b := c.Rules.Budget; b.Window <= 0 {
+		k.Add(At("rules", "budget", "window"), "", "rules: budget: window: want a time span above 0s")
+	}
 	c.validateListen(k)
 	c.validateHostOS(k)
 	c.validateTenants(k)

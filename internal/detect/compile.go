@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"sync/atomic"
 
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
-// Ruleset is a set of compiled rules. It is immutable and shared by all
-// workers.
+// Ruleset is a set of compiled rules. It is immutable, but for which of them are
+// suspended, and shared by all workers.
 type Ruleset struct {
 	version  string
 	sigs     []*Signature
@@ -35,6 +36,7 @@ type Ruleset struct {
 	anyStream   [2]bool          // some rule looks at stream bytes
 	anySide     bool             // some rule is in side
 	frames      []proto.FrameSet // that rules look at, by registry index
+	off         *suspended
 }
 
 // protoRules are the rules of one protocol and direction.
@@ -94,6 +96,7 @@ func Compile(files []*rule.File, cfg *Config) (*Ruleset, *Report) {
 		s.chooseFast(heads)
 	}
 	rs.order()
+	rs.off = &suspended{bits: make([]atomic.Uint32, len(rs.sigs)/32+1)}
 	rs.applyThresholds(c)
 	rs.group(c)
 	rs.allHashes = c.allHashes

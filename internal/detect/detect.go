@@ -36,6 +36,8 @@ type Config struct {
 	Vars Vars
 	// Classes maps classtypes; nil means DefaultClasses.
 	Classes ClassTable
+	// Budget bounds what one rule may cost.
+	Budget Budget
 	// Thresholds are the threshold files, in order.
 	Thresholds []ThresholdFile
 	// ReadFile reads a file that a rule names, a list of values or hashes; the

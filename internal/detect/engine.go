@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math"
 	"slices"
 
 	"github.com/mirrorwall/mirrorwall/internal/base/spare"
@@ -48,9 +49,15 @@ func (n *Counters) Add(o *Counters) {
 // Engine inspects the packets of one worker. It is not safe for concurrent use.
 type Engine struct {
 	Counters Counters
-	// Checks and Matches count evaluations and hits by Signature, in the order
-	// of Ruleset.Signatures.
-	Checks, Matches []uint64
+	// Clock is read for the profile's estimate of times, and for nothing else:
+	// nanoseconds from any start; nil: there are no times.
+	Clock func() int64
+
+	costs       []ruleCost // by Signature.id
+	workBefore  uint64     // the evaluation at hand
+	clockBefore int64
+	timed       bool // the evaluation at hand is
+	budget      spending
 
 	rs     *Ruleset
 	rules  uint32 // how often rs was changed
@@ -106,6 +113,7 @@ type ctx struct {
 	bufName   string
 	vals      [maxVars]uint64
 	steps     int
+	tries     int    // steps of the evaluation at hand, for the profile
 	limit     uint64 // of re.Work, for this evaluation
 	maxEnd    int
 	spans     [maxSpans]Span
@@ -132,8 +140,8 @@ func (e *Engine) Swap(rs *Ruleset) {
 	e.rules++
 	e.found, e.out = nil, nil
 	e.ctx.sig, e.ctx.kept = nil, nil
-	e.Checks = make([]uint64, len(rs.sigs))
-	e.Matches = make([]uint64, len(rs.sigs))
+	e.costs = make([]ruleCost, len(rs.sigs))
+	e.budget.reset(rs)
 	e.cache = make([]bufCache, rs.numBufs)
 	e.gen++
 }
@@ -158,6 +166,9 @@ func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session
 	c.p, c.f, c.s, c.pktDir, c.fs, c.txNow = p, f, s, d, nil, nil
 	if f != nil {
 		c.fs, _ = f.Detect.(*FlowState)
+	}
+	if e.budget.on {
+		e.window(c)
 	}
 	last := p.Has(packet.FlagFlowEnd)
 	both := !e.rs.cfg.PacketDirOnly
@@ -250,7 +261,9 @@ func (e *Engine) FlowEnd(f *flow.Flow) {
 
 // add notes a match of c.sig and runs its actions.
 func (e *Engine) add(c *ctx, s *Signature, source Source, tx proto.Tx) {
-	e.Matches[s.id]++
+	if m := &e.costs[s.id].matches; *m < math.MaxUint32 {
+		*m++
+	}
 	vars := int32(len(e.context))
 	for _, a := range s.actions {
 		a(c)

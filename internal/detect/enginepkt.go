@@ -44,8 +44,8 @@ func (c *ctx) clear(s *Signature) { c.sig, c.spanCount, c.maxEnd, c.kept = s, 0,
 
 // headerHolds checks protocol, application, flow state, ports and addresses.
 func (e *Engine) headerHolds(c *ctx, s *Signature) bool {
-	e.Checks[s.id]++
-	if !s.l4.holds(c.p) {
+	e.costs[s.id].checks++
+	if !s.l4.holds(c.p) || e.rs.off.has(s.id) {
 		return false
 	}
 	if s.appMask != 0 && (c.s == nil || c.s.Index < 0 || s.appMask&(1<<c.s.Index) == 0) {
@@ -216,9 +216,11 @@ func (e *Engine) evalPacketRules(c *ctx, own bool, cl class) {
 		}
 		e.Counters.Evaluated++
 		c.clear(s)
+		c.begin()
 		if source, ok := e.payloadHolds(c, s, own, cl); ok && e.viewsHold(c, s) {
 			e.add(c, s, source, nil)
 		}
+		c.end(s)
 	}
 }
 

@@ -372,6 +372,14 @@ func (e *Engine) txHolds(c *ctx, tx proto.Tx, s *Signature, pr *protoRules, prog
 		}
 	}
 	e.Counters.Evaluated++
+	c.begin()
+	r := e.txBuffersHold(c, tx, s, pr, progress)
+	c.end(s)
+	return r
+}
+
+// txBuffersHold runs a rule's tests on bytes, and those on state.
+func (e *Engine) txBuffersHold(c *ctx, tx proto.Tx, s *Signature, pr *protoRules, progress uint8) outcome {
 	for i := range s.tx {
 		if r := e.bufHolds(c, tx, &s.tx[i], s, pr, progress); r != hit {
 			return r

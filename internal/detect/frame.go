@@ -168,7 +168,10 @@ func (e *Engine) inspectFrame(c *ctx, rules *frameRules, f *proto.Frame, b []byt
 		}
 		e.Counters.Evaluated++
 		c.clear(s)
-		if !e.frameHolds(c, s, b) {
+		c.begin()
+		ok := e.frameHolds(c, s, b)
+		c.end(s)
+		if !ok {
 			continue
 		}
 		if tx == nil && f.HasTx {

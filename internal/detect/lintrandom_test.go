@@ -83,7 +83,7 @@ func TestLintNeverRandom(t *testing.T) {
 	}
 	matched := 0
 	for _, s := range rs.Signatures() {
-		if r.e.Matches[s.id] == 0 {
+		if r.e.costs[s.id].matches == 0 {
 			continue
 		}
 		matched++

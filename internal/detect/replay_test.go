@@ -146,10 +146,10 @@ func (pl *player) top(t *testing.T, rs *Ruleset) {
 	for i := range idx {
 		idx[i] = i
 	}
-	sort.Slice(idx, func(i, j int) bool { return pl.e.Checks[idx[i]] > pl.e.Checks[idx[j]] })
+	sort.Slice(idx, func(i, j int) bool { return pl.e.costs[idx[i]].checks > pl.e.costs[idx[j]].checks })
 	byPattern := map[string]uint64{}
 	for i, s := range rs.sigs {
-		byPattern[s.fast.explain] += pl.e.Checks[i]
+		byPattern[s.fast.explain] += pl.e.costs[i].checks
 	}
 	var names []string
 	for n := range byPattern {
@@ -161,6 +161,6 @@ func (pl *player) top(t *testing.T, rs *Ruleset) {
 	}
 	for _, i := range idx[:min(len(idx), 10)] {
 		s := rs.sigs[i]
-		t.Logf("%8d checks %6d hits sid %d %s", pl.e.Checks[i], pl.e.Matches[i], s.SID, s.fast.explain)
+		t.Logf("%8d checks %6d hits sid %d %s", pl.e.costs[i].checks, pl.e.costs[i].matches, s.SID, s.fast.explain)
 	}
 }

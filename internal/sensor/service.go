@@ -16,6 +16,7 @@ import (
 
 	"github.com/mirrorwall/mirrorwall/internal/capture"
 	"github.com/mirrorwall/mirrorwall/internal/capture/udp"
+	"github.com/mirrorwall/mirrorwall/internal/detect"
 	"github.com/mirrorwall/mirrorwall/internal/record"
 )
 
@@ -37,6 +38,7 @@ type Service struct {
 	start time.Time
 	drain atomic.Bool
 	rules atomic.Pointer[Rules]
+	told  suspensions
 }
 
 // loop is one worker with its socket. The goroutine that runs it owns the
@@ -47,6 +49,10 @@ type loop struct {
 	addr netip.AddrPort
 	seen atomic.Pointer[Snapshot]
 	gen  *Rules // the rules that the worker runs
+
+	profile    atomic.Pointer[[]detect.RuleCost]
+	profiledAt time.Time
+	profiledOf *Rules
 }
 
 // Snapshot is what a worker published last.
@@ -131,8 +137,11 @@ func (l *loop) run(ctx context.Context, s *Service) error {
 	var err error
 	for ctx.Err() == nil && err == nil {
 		err = l.slice(ctx, s, &batch)
-		l.w.Idle(time.Now().UnixNano())
+		now := time.Now()
+		l.w.Idle(now.UnixNano())
 		l.publish()
+		l.publishProfile(now)
+		s.told.tell(s.Rules(), s.cfg.Log)
 	}
 	s.drain.Store(true)
 	if err == nil {

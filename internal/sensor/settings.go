@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/net/publicsuffix"
 
@@ -42,7 +43,7 @@ func DefaultConfig(fsys fs.FS) (*Config, error) {
 // DetectConfig is what compiling rules for this sensor takes.
 func (cfg *Config) DetectConfig(vars detect.Vars) *detect.Config {
 	return &detect.Config{
-		Registry: cfg.Registry, Vars: vars, MaxAlerts: cfg.MaxAlerts, PacketDirOnly: true,
+		Registry: cfg.Registry, Vars: vars, MaxAlerts: cfg.MaxAlerts, Budget: cfg.Budget, PacketDirOnly: true,
 		ReadFile: cfg.RuleFiles.Read, Datasets: cfg.Datasets, Reputation: cfg.Reputation.Read,
 		PublicSuffix: func(name string) string {
 			suffix, _ := publicsuffix.PublicSuffix(name)
@@ -80,6 +81,9 @@ func (s *Settings) Set(key, value string) error {
 	if name, ok := strings.CutPrefix(key, "vars.address-groups."); ok {
 		s.Vars.AddressGroups[name] = value
 		return nil
+	}
+	if name, ok := strings.CutPrefix(key, "mirrorwall.rules."); ok {
+		return s.setBudget(name, value)
 	}
 	if name, ok := strings.CutPrefix(key, "vars.port-groups."); ok {
 		s.Vars.PortGroups[name] = value
@@ -174,6 +178,47 @@ func listOf(v string) (out []string) {
 		}
 	}
 	return out
+}
+
+// setBudget changes what a rule may cost: budget.share, budget.window,
+// budget.steps, pinned.
+func (s *Settings) setBudget(name, value string) error {
+	b, def := &s.cfg.Budget, detect.DefaultBudget()
+	if b.Window == 0 {
+		b.Window, b.Floor = def.Window, def.Floor
+	}
+	var err error
+	switch name {
+	case "budget.share":
+		b.Share, err = strconv.ParseFloat(value, 64)
+		if err != nil || !(b.Share >= 0 && b.Share < 1) {
+			err = fmt.Errorf("want a share from 0 to 1, got %q", value)
+		}
+	case "budget.window":
+		var d time.Duration
+		if d, err = time.ParseDuration(value); err != nil || d <= 0 {
+			err = fmt.Errorf("want a time span such as 10s, got %q", value)
+		}
+		b.Window = int64(d)
+	case "budget.steps":
+		if b.Floor, err = strconv.ParseUint(value, 10, 32); err != nil {
+			err = fmt.Errorf("want a number of steps, got %q", value)
+		}
+	case "pinned":
+		for sid := range strings.SplitSeq(value, ",") {
+			n, bad := strconv.ParseUint(strings.TrimSpace(sid), 10, 32)
+			if bad != nil {
+				err = fmt.Errorf("want sids with commas between, got %q", value)
+			}
+			b.Pinned = append(b.Pinned, uint32(n))
+		}
+	default:
+		err = ErrUnknownSetting
+	}
+	if err != nil {
+		return fmt.Errorf("mirrorwall.rules.%s: %w", name, err)
+	}
+	return nil
 }
 
 func setBool(dst *bool, v string) error {

@@ -44,6 +44,11 @@ type Config struct {
 	FlowInterval int64
 	// MaxAlerts bounds the alerts of one packet; 0 means 15.
 	MaxAlerts int
+	// Budget bounds what one rule may cost; the zero value: no rule is suspended.
+	Budget detect.Budget
+	// Clock is for the times in Worker.Profile alone: monotonic nanoseconds; nil:
+	// it has none.
+	Clock func() int64
 	// Log selects what is written.
 	Log LogConfig
 	// RethrowPanics makes a parser bug fatal; tests set it.
@@ -128,10 +133,10 @@ func NewWorker(cfg *Config, out Output, obs Observer) *Worker {
 	w.proto = cfg.Proto
 	w.pool = proto.NewPool(cfg.Registry, &w.proto)
 	w.pool.RethrowPanics = cfg.RethrowPanics
-	w.engine = detect.NewEngine(cfg.Rules, cfg.Shared)
+	w.engine = w.newEngine(cfg.Rules)
 	w.others = map[uint32]*detect.Engine{}
 	for id, rs := range cfg.TenantRules {
-		w.others[id] = detect.NewEngine(rs, cfg.Shared)
+		w.others[id] = w.newEngine(rs)
 	}
 	w.wantFrames(&Rules{cfg.Rules, cfg.TenantRules})
 	w.hashFiles(&Rules{All: cfg.Rules, Tenants: cfg.TenantRules})
