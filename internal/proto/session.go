@@ -65,7 +65,7 @@ func (pl *Pool) Get(udp bool, serverPort, clientPort uint16) *Session {
 		pl.free[n-1] = nil
 		pl.free = pl.free[:n-1]
 	} else {
-		s = &Session{}
+		s = &Session{order: make([]int, 0, len(pl.Registry.Descriptors))}
 	}
 	s.reset(pl, udp)
 	s.order = pl.Registry.order(s.order[:0], udp, serverPort, clientPort)

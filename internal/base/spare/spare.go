@@ -5,8 +5,9 @@
 package spare
 
 // sizes are the capacities that a Pool keeps, in bytes: what is left of a
-// window that was inspected, a few packets, and a large message.
-var sizes = [...]int{512, 4 << 10, 16 << 10}
+// window that was inspected, a few packets, a large message, and what one
+// acknowledgment covers where windows are wide.
+var sizes = [...]int{512, 4 << 10, 16 << 10, 64 << 10, 256 << 10}
 
 // keepBytes bounds the free buffers of each size, in bytes.
 const keepBytes = 4 << 20

@@ -71,6 +71,41 @@ func frameOf(d proto.Dir) uint8 {
 // SetFrames tells the parser who wants its frames; nil is nobody.
 func (p *parser) SetFrames(f *proto.Frames) { p.frames = f }
 
-// pool shares content decoders between the workers' parsers: they are large,
-// and few flows need one at a time.
-type pool struct{ p sync.Pool }
+// pool shares content decoders, and transactions with the memory of their
+// headers and bodies, between the workers' parsers: they are large, and few
+// flows need one at a time.
+type pool struct {
+	p sync.Pool // of decoders
+
+	mu   sync.Mutex // held for a few instructions, twice a transaction
+	txs  []*tx
+	kept int // bytes that txs hold on to
+}
+
+// maxPooled bounds the memory of the transactions that wait for use, in bytes.
+const maxPooled = 8 << 20
+
+// tx returns an empty transaction.
+func (pl *pool) tx() *tx {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	n := len(pl.txs)
+	if n == 0 {
+		return &tx{}
+	}
+	t := pl.txs[n-1]
+	pl.txs[n-1], pl.txs = nil, pl.txs[:n-1]
+	pl.kept -= t.size()
+	return t
+}
+
+// put takes t back, which was reset.
+func (pl *pool) put(t *tx) {
+	n := t.size()
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	if pl.kept+n <= maxPooled {
+		pl.kept += n
+		pl.txs = append(pl.txs, t)
+	}
+}

@@ -7,8 +7,6 @@ const (
 	maxTx         = 512 // live transactions
 	maxUnanswered = 64  // requests kept while no response was ever seen
 	maxOwed       = 4096
-	maxFree       = 8 // transactions kept for the flow's next use
-	maxSpare      = 2 // transactions kept for the next flow
 	maxKeepBytes  = 256 << 10
 )
 
@@ -62,7 +60,6 @@ type parser struct {
 	live    []proto.Tx
 	txs     []*tx // the same
 	next    int   // index of the first transaction without a response
-	free    []*tx
 	nextID  uint64
 	heard   bool // any response byte was seen
 	upgrade string
@@ -261,14 +258,7 @@ func (p *parser) newTx() *tx {
 	if !p.heard && len(p.txs) >= maxUnanswered {
 		p.giveUp(len(p.txs) - maxUnanswered)
 	}
-	var t *tx
-	if n := len(p.free); n > 0 {
-		t = p.free[n-1]
-		p.free[n-1] = nil
-		p.free = p.free[:n-1]
-	} else {
-		t = &tx{}
-	}
+	t := p.pool.tx()
 	t.p = p
 	t.ID = p.nextID
 	p.nextID++
@@ -380,12 +370,12 @@ func (p *parser) Free(n int) {
 	p.next = max(0, p.next-n)
 }
 
-// recycle keeps t for the next use unless enough are kept or it grew large.
+// recycle gives t to the next that needs one, of any flow, unless it grew large.
 func (p *parser) recycle(t *tx) {
 	p.kept -= len(t.msg[0].body.data) + len(t.msg[1].body.data)
 	t.reset(p)
-	if len(p.free) < maxFree && t.size() <= maxKeepBytes {
-		p.free = append(p.free, t)
+	if t.size() <= maxKeepBytes {
+		p.pool.put(t)
 	}
 }
 
@@ -401,10 +391,6 @@ func (p *parser) Reset() {
 	p.next, p.nextID, p.heard, p.upgrade = 0, 0, false, ""
 	p.full, p.owed = false, 0
 	p.stop, p.closed = [2]bool{}, [2]bool{}
-	if len(p.free) > maxSpare {
-		clear(p.free[maxSpare:])
-		p.free = p.free[:maxSpare]
-	}
 	if cap(p.scratch) > maxKeepBytes/8 {
 		p.scratch = nil
 	}

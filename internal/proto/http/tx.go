@@ -2,6 +2,9 @@ package http
 
 import "github.com/mirrorwall/mirrorwall/internal/proto"
 
+// txBytes is roughly a transaction without what it points to.
+const txBytes = 2 << 10
+
 // tx is one request and its response.
 type tx struct {
 	proto.TxBase
@@ -44,7 +47,7 @@ func (t *tx) reset(p *parser) {
 
 // size is roughly the memory that t holds on to.
 func (t *tx) size() int {
-	n := cap(t.norm)
+	n := txBytes + cap(t.norm)
 	for d := range t.msg {
 		m := &t.msg[d]
 		n += cap(m.raw) + cap(m.text) + cap(m.body.data) + 64*cap(m.headers)
