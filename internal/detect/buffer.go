@@ -38,8 +38,9 @@ type buffer struct {
 	noMPM  bool
 	prio   int
 	check  func(content []byte, nocase bool) error
-	app    int   // bufFrame: the protocol by registry index
-	frame  uint8 // bufFrame: proto.Frame.Type
+	same   [2]*buffer // by direction: where its bytes are searched, or nil
+	app    int        // bufFrame: the protocol by registry index
+	frame  uint8      // bufFrame: proto.Frame.Type
 }
 
 // protos returns the protocols that have the buffer in a direction of m.
@@ -82,6 +83,11 @@ func newBuffers(r *proto.Registry) *buffers {
 	for i, d := range r.Descriptors {
 		for j := range d.Buffers {
 			bs.addProto(len(r.Descriptors), i, j, &d.Buffers[j])
+		}
+	}
+	for i, d := range r.Descriptors {
+		for j := range d.Buffers {
+			bs.addSame(i, &d.Buffers[j])
 		}
 	}
 	return bs
@@ -127,6 +133,31 @@ func (bs *buffers) addProto(n, i, j int, pb *proto.Buffer) {
 	}
 }
 
+// addSame notes that the bytes of a buffer of protocol i are searched in
+// another buffer, which every protocol that has the one must have.
+func (bs *buffers) addSame(i int, pb *proto.Buffer) {
+	if pb.SameAs == "" {
+		return
+	}
+	b, other := bs.sticky[pb.Name], bs.sticky[pb.SameAs]
+	for _, d := range [2]Dir{toServer, toClient} {
+		if m := proto.DirMask(1 << d); pb.Dir.Has(d) && b.protos(m)&^other.protos(m) == 0 {
+			x, y := &b.impls[d][i], &other.impls[d][i]
+			if x.progress == y.progress && x.stream == y.stream {
+				b.same[d] = other
+			}
+		}
+	}
+}
+
+// searched is the buffer whose search finds the patterns of b.
+func (b *buffer) searched(d Dir) *buffer {
+	if b.same[d] != nil {
+		return b.same[d]
+	}
+	return b
+}
+
 // transformed returns base behind the transforms.
 func (bs *buffers) transformed(base *buffer, xf []transform) *buffer {
 	if len(xf) == 0 {
@@ -141,6 +172,7 @@ func (bs *buffers) transformed(base *buffer, xf []transform) *buffer {
 	}
 	b := *base
 	b.name, b.base, b.xforms, b.check = name, base, append([]transform(nil), xf...), nil
+	b.same = [2]*buffer{}
 	b.noMPM = b.noMPM || b.kind == bufFrame // what is searched is the frame as it is
 	bs.add(&b)
 	bs.derived[name] = &b

@@ -293,7 +293,7 @@ func (rs *Ruleset) groupTx(s *Signature, tx map[txKey]*litBuilder) {
 			rs.anyStream[d] = true
 		}
 		if s.fast.buf != nil && s.fast.buf.protos(1<<d) != 0 {
-			k := txKey{s.fast.buf, Dir(d)}
+			k := txKey{s.fast.buf.searched(Dir(d)), Dir(d)}
 			if tx[k] == nil {
 				tx[k] = &litBuilder{}
 			}

@@ -14,12 +14,19 @@ const smallBytes = 256
 // looked for near the start, those of rules for small packets in these, the
 // others everywhere. Sets for each protocol or port gain nothing: most bytes
 // are of few protocols and ports, and would be searched twice.
-type payloadGroup struct{ head, small, all *litGroup }
+type payloadGroup struct {
+	head, small, all *litGroup
+	// tiny holds all of them, for packets that are no longer than a head: most
+	// packets are, and three searches of few bytes cost more than one. It is nil
+	// where there would be but one anyway.
+	tiny *litGroup
+}
 
 // payloadBuilder collects the patterns of a payloadGroup.
-type payloadBuilder struct{ head, small, all litBuilder }
+type payloadBuilder struct{ head, small, all, tiny litBuilder }
 
 func (pb *payloadBuilder) add(s *Signature) {
+	pb.tiny.add(&s.fast, s.id)
 	switch f := &s.fast; {
 	case s.smallOnly:
 		pb.small.add(f, s.id)
@@ -31,7 +38,11 @@ func (pb *payloadBuilder) add(s *Signature) {
 }
 
 func (pb *payloadBuilder) build(t *match.Traffic) payloadGroup {
-	return payloadGroup{pb.head.build(t), pb.small.build(t), pb.all.build(t)}
+	g := payloadGroup{head: pb.head.build(t), small: pb.small.build(t), all: pb.all.build(t)}
+	if len(pb.tiny.keys) > max(len(pb.head.keys), len(pb.small.keys), len(pb.all.keys)) {
+		g.tiny = pb.tiny.build(t)
+	}
+	return g
 }
 
 func (g *payloadGroup) empty() bool { return g.head == nil && g.small == nil && g.all == nil }
@@ -39,6 +50,9 @@ func (g *payloadGroup) empty() bool { return g.head == nil && g.small == nil && 
 // scan adds the rules whose fast pattern is in b to dst. fresh is where bytes
 // start that were not scanned before; patterns with a depth count from there.
 func (g *payloadGroup) scan(b []byte, fresh int, h *match.Hits, dst []uint32) []uint32 {
+	if g.tiny != nil && fresh == 0 && len(b) <= headBytes {
+		return g.tiny.scan(b, h, dst)
+	}
 	if g.head != nil {
 		dst = g.head.scan(b[fresh:min(len(b), fresh+headBytes)], h, dst)
 	}

@@ -271,6 +271,9 @@ type Buffer struct {
 	// Stream: grows while the transaction is open (bodies, file.data); detection
 	// looks again when it has grown.
 	Stream bool
+	// SameAs names the buffer that holds the same bytes at the same times in
+	// this direction, so that one search serves both; "" for none.
+	SameAs string
 	// NoMPM keeps it from being chosen as fast pattern by default.
 	NoMPM bool
 	// Priority orders buffers for the default fast pattern; higher wins, as in

@@ -119,7 +119,7 @@ func buffers() []proto.Buffer {
 		bLocation:       {Name: "http.location", Dir: c, Progress: progHeaders},
 		bServer:         {Name: "http.server", Dir: c, Progress: progHeaders},
 		bStartRes:       {Name: "http.start", Aliases: []string{"http_start"}, Dir: c, Progress: progHeaders},
-		bResponseBody:   {Name: "http.response_body", Modifier: "http_server_body", PCRE: 'Q', Dir: c, Progress: progBody, Stream: true},
+		bResponseBody:   {Name: "http.response_body", Modifier: "http_server_body", PCRE: 'Q', Dir: c, Progress: progBody, Stream: true, SameAs: "file.data"},
 		bStatCode:       {Name: "http.stat_code", Modifier: "http_stat_code", PCRE: 'S', Dir: c, Progress: progLine, Priority: 1},
 		bStatMsg:        {Name: "http.stat_msg", Modifier: "http_stat_msg", PCRE: 'Y', Dir: c, Progress: progLine, Priority: 1},
 		bFileDataRes:    {Name: "file.data", Aliases: []string{"file_data"}, Dir: c, Progress: progBody, Multi: true, Stream: true},
