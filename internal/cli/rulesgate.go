@@ -3,7 +3,6 @@ package cli
 import (
 	"io"
 	"path"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -48,11 +47,7 @@ func (a *app) measure(cfg *config.Config, sets []rulesource.Set) (*measured, err
 	}
 	setRuleFiles(sc, cfg)
 	conf := sc.DetectConfig(vars)
-	read := conf.ReadFile
-	conf.ReadFile = func(_, name string, kept bool) ([]byte, error) {
-		// Files beside the rules are those of the current folder, no source's.
-		return read(filepath.Join(sc.RuleFiles.Dir, "none.rules"), name, kept)
-	}
+	conf.ReadFile = func(_, name string, _ bool) ([]byte, error) { return sc.RuleFiles.ReadPublished(name) }
 	rs, rep := detect.Compile(parsed.files, conf)
 	m.report = newRuleReport(parsed, rep)
 	for _, v := range rep.Verdicts {

@@ -155,7 +155,7 @@ func (s *service) openSensorConfig(a *app) error {
 
 // setRuleFiles says where the files are that rules name.
 func setRuleFiles(cfg *sensor.Config, c *config.Config) {
-	cfg.RuleFiles.Dir = filepath.Join(c.State, "datasets")
+	cfg.RuleFiles = sensor.RuleFiles{Dir: filepath.Join(c.State, "datasets"), Published: ruleStore(c).Generations()}
 	cfg.Reputation = sensor.ReputationFiles{Categories: c.Rules.Reputation.Categories, Files: c.Rules.Reputation.Files}
 }
 

@@ -210,7 +210,7 @@ func (c *compiler) dataset(def *setDef, from string) (*dataset, error) {
 		var err error
 		text, err = c.readFile(from, name, def.state != "")
 		if err != nil && (def.state == "" || !errors.Is(err, fs.ErrNotExist)) {
-			return nil, refuse(err.Error(), "the name counts from the folder of the rules file")
+			return nil, refuseFile(err)
 		}
 	}
 	if c.cfg.Datasets == nil {
@@ -249,4 +249,14 @@ func (c *compiler) readFile(from, name string, kept bool) ([]byte, error) {
 		c.filesSum.Write(text)
 	}
 	return text, err
+}
+
+// refuseFile refuses a rule for a file that it cannot have, with the error's own
+// hint if it has one.
+func refuseFile(err error) error {
+	var own interface{ Hint() string }
+	if errors.As(err, &own) {
+		return refuse(err.Error(), own.Hint())
+	}
+	return refuse(err.Error(), "the name counts from the folder of the rules file")
 }

@@ -44,7 +44,7 @@ func parseFileHash(size int, more bool, sum func(f *proto.File) []byte) func(*bu
 		neg = neg || opt.Neg
 		text, err := b.c.readFile(b.r.Pos.File, strings.TrimSpace(name), false)
 		if err != nil {
-			return refuse(err.Error(), "the name counts from the folder of the rules file")
+			return refuseFile(err)
 		}
 		list, err := parseHashes(text, size)
 		if err != nil {

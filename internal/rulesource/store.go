@@ -77,6 +77,9 @@ func (s *Store) path(elem ...string) string {
 	return filepath.Join(append([]string{s.dir}, elem...)...)
 }
 
+// Generations is the folder in which the files of all generations are.
+func (s *Store) Generations() string { return s.path("generations") }
+
 func (s *Store) generation(n int, elem ...string) string {
 	return s.path(append([]string{"generations", fmt.Sprintf("%06d", n)}, elem...)...)
 }

@@ -19,12 +19,18 @@ type RuleFiles struct {
 	// Dir holds the data sets with save or state. Empty: a state is looked for
 	// beside the rules file, and nothing is written.
 	Dir string
+	// Published holds the rules that others publish: these read files inside Dir
+	// alone. Empty: there are none.
+	Published string
 }
 
 // Read returns the file that a rule in rulesFile names. kept says that it is one
 // that SaveDatasets writes. Other relative names count from the folder of
 // rulesFile, and from Dir when there is no such file there.
 func (r RuleFiles) Read(rulesFile, name string, kept bool) ([]byte, error) {
+	if r.published(rulesFile) {
+		return r.ReadPublished(name)
+	}
 	beside := name
 	if !filepath.IsAbs(name) {
 		beside = filepath.Join(filepath.Dir(rulesFile), name)
@@ -43,6 +49,41 @@ func (r RuleFiles) Read(rulesFile, name string, kept bool) ([]byte, error) {
 	}
 	return text, err
 }
+
+// published reports whether the rules file came from a source.
+func (r RuleFiles) published(rulesFile string) bool {
+	if r.Published == "" {
+		return false
+	}
+	rel, err := filepath.Rel(r.Published, rulesFile)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// ReadPublished returns the file inside Dir that a rule of a source names. Such
+// a rule must not learn what is elsewhere on this machine; the error's Hint says
+// what to do.
+func (r RuleFiles) ReadPublished(name string) ([]byte, error) {
+	hint := "put the file into " + r.Dir + " and name it from there; rules under rules: files: may name any file"
+	if !filepath.IsLocal(name) {
+		return nil, &fileError{fmt.Errorf("%s: a rule of a source reads files inside the data sets' folder only", name), hint}
+	}
+	text, err := readBounded(filepath.Join(r.Dir, name))
+	if err != nil {
+		return nil, &fileError{err, hint}
+	}
+	return text, nil
+}
+
+// fileError is a file that a rule cannot have.
+type fileError struct {
+	error
+	hint string
+}
+
+func (e *fileError) Unwrap() error { return e.error }
+
+// Hint says what to do about it.
+func (e *fileError) Hint() string { return e.hint }
 
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
