@@ -161,7 +161,12 @@ func setRuleFiles(cfg *sensor.Config, c *config.Config) {
 
 // compile reads the rule files and compiles them, once more for each tenant
 // with variables of its own.
-func (s *service) compile(a *app) (*sensor.Rules, *ruleReport, error) {
+func (s *service) compile(a *app) (rules *sensor.Rules, rep *ruleReport, err error) {
+	sensor.Loading(func() { rules, rep, err = s.compileRules(a) })
+	return rules, rep, err
+}
+
+func (s *service) compileRules(a *app) (*sensor.Rules, *ruleReport, error) {
 	parsed, err := configRules(s.cfg)
 	if err != nil {
 		return nil, nil, err

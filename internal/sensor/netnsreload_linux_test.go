@@ -39,7 +39,10 @@ func TestNetnsReload(t *testing.T) {
 	}
 	cfg := config(t, nil)
 	link := capturetest.NewLink(t)
-	load := func() *sensor.Rules { return &sensor.Rules{All: compileFile(t, cfg)} }
+	load := func() (r *sensor.Rules) {
+		sensor.Loading(func() { r = &sensor.Rules{All: compileFile(t, cfg)} })
+		return r
+	}
 	cfg.Rules = load().All
 	var svc *sensor.Service
 	link.Receive(t, func() (err error) {
