@@ -93,6 +93,7 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	if !slices.Equal(f.rules, []string{"none"}) {
 		sum.rules = rep
 	}
+	a.warnUnkept(cfg)
 	cfg.Clock = ruleClock()
 	w := sensor.NewWorker(cfg, out, sum)
 	start := time.Now()
@@ -134,6 +135,17 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 		sum.print(a.out, w, read, time.Since(start))
 	}
 	return err
+}
+
+// warnUnkept tells of data sets that rules want kept and that nobody keeps.
+func (a *app) warnUnkept(cfg *sensor.Config) {
+	if cfg.RuleFiles.Dir != "" || cfg.Datasets == nil {
+		return
+	}
+	if names := cfg.Datasets.Kept(); len(names) > 0 {
+		fmt.Fprintf(a.err, "warning: what rules add to the data sets %s is not kept\nhint: --set datasets.dir=DIR names the folder for their files\n",
+			printable(strings.Join(names, ", ")))
+	}
 }
 
 // sensorConfig builds the worker's configuration from the flags.

@@ -53,22 +53,35 @@ func (ds *Datasets) Retain() {
 // name as the rule has it and the set's content in Suricata's format, sorted.
 // The text belongs to write.
 func (ds *Datasets) Save(write func(name string, text []byte) error) error {
+	var errs []error
+	for _, s := range ds.kept() {
+		if err := write(s.def.saveTo(), s.text()); err != nil {
+			errs = append(errs, fmt.Errorf("dataset %s: %w", s.def.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Kept names the sets that have a file (save, state), sorted.
+func (ds *Datasets) Kept() []string {
+	var names []string
+	for _, s := range ds.kept() {
+		names = append(names, s.def.name)
+	}
+	return names
+}
+
+func (ds *Datasets) kept() []*dataset {
 	ds.mu.Lock()
+	defer ds.mu.Unlock()
 	var list []*dataset
 	for _, s := range ds.sets {
 		if s.def.saveTo() != "" {
 			list = append(list, s)
 		}
 	}
-	ds.mu.Unlock()
 	slices.SortFunc(list, func(a, b *dataset) int { return strings.Compare(a.def.name, b.def.name) })
-	var errs []error
-	for _, s := range list {
-		if err := write(s.def.saveTo(), s.text()); err != nil {
-			errs = append(errs, fmt.Errorf("dataset %s: %w", s.def.name, err))
-		}
-	}
-	return errors.Join(errs...)
+	return list
 }
 
 // setDef is how rules describe a set. The first rule that names it decides.
