@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"io"
 	"path"
 	"strings"
@@ -118,8 +119,8 @@ func lists(cfg *config.Config) (*rulesource.Lists, error) {
 	for _, name := range rulesource.ListNames() {
 		errs = append(errs, out.Add(name, cfg.Rules.List(name))...)
 	}
-	if err := errs.Err(); err != nil {
-		return nil, fail(err, "the lists are described in docs/rules/README.md")
+	for _, e := range errs {
+		e.Hint = cmp.Or(e.Hint, "the lists are described in docs/rules/README.md")
 	}
-	return out, nil
+	return out, errs.Err()
 }
