@@ -48,7 +48,11 @@ func TestMetricsDoc(t *testing.T) {
 		}
 		labels := "-"
 		if pairs := f.Metric[0].GetLabel(); len(pairs) > 0 {
-			labels = "`" + pairs[0].GetName() + "`"
+			var words []string
+			for _, p := range pairs {
+				words = append(words, "`"+p.GetName()+"`")
+			}
+			labels = strings.Join(words, ", ")
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", n, strings.ToLower(f.GetType().String()), labels, f.GetHelp())
 	}
