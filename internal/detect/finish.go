@@ -281,6 +281,7 @@ func (b *builder) finishStream() {
 		return
 	}
 	s.onPacket, s.onStream = s.needPacket, s.needStream || !s.needPacket
+	s.smallOnly = s.smallOnly && !s.onStream // a chunk is larger than the packet that makes it due
 	if s.needPacket || s.needStream {
 		return
 	}
