@@ -85,7 +85,16 @@ func (e *fileError) Unwrap() error { return e.error }
 // Hint says what to do about it.
 func (e *fileError) Hint() string { return e.hint }
 
+// readBounded reads a regular file. Opening anything else may wait without end,
+// as for a writer to a pipe, and the reload would with it.
 func readBounded(path string) ([]byte, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: no regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
