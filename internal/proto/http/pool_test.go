@@ -91,3 +91,16 @@ func TestPool(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestPoolBound: what detection keeps in a transaction counts as the pool's.
+func TestPoolBound(t *testing.T) {
+	var pl pool
+	for range 2048 {
+		x := &tx{}
+		x.Detect.Candidates[0] = make([]uint32, 0, 4096)
+		pl.put(x)
+	}
+	if n := len(pl.txs); n > maxPooled/(16<<10) {
+		t.Errorf("%d transactions with 16 KiB of candidates each wait", n)
+	}
+}

@@ -47,7 +47,9 @@ func (t *tx) reset(p *parser) {
 
 // size is roughly the memory that t holds on to.
 func (t *tx) size() int {
-	n := txBytes + cap(t.norm)
+	ds := &t.Detect
+	n := txBytes + cap(t.norm) + cap(t.hostName) + cap(t.multi.buf) +
+		4*(cap(ds.Candidates[0])+cap(ds.Candidates[1])+cap(ds.Matched)) + 8*cap(t.Files)
 	for d := range t.msg {
 		m := &t.msg[d]
 		n += cap(m.raw) + cap(m.text) + cap(m.body.data) + 64*cap(m.headers)
