@@ -130,7 +130,7 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	if f.ruleProfile != "" {
 		err = errors.Join(err, a.writeRuleProfile(f.ruleProfile, w.Profile()))
 	}
-	a.printSuspended(cfg.Rules.Suspended())
+	a.printSuspended(cfg.Rules.Suspensions())
 	if f.eve != "-" && f.ruleProfile != "-" && !f.quiet && len(read) > 0 {
 		sum.print(a.out, w, read, time.Since(start))
 	}

@@ -45,7 +45,7 @@ func (s *service) collectors() []prometheus.Collector {
 		rules("refused", func(r *ruleReport) int { return r.Refused }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "mirrorwall_sensor_rules_suspended",
-			Help: "Rules that went over their budget and run no longer, until the next reload.",
+			Help: "Rules that went over their budget and do not run for a while, or until the next reload.",
 		}, func() float64 { return float64(len(s.sensor.Rules().Suspended())) }),
 		newRuleCosts(s.sensor.Profile),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

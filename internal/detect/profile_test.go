@@ -146,6 +146,13 @@ func TestSuspension(t *testing.T) {
 		t.Errorf("suspended, and did %d steps", n)
 	}
 	r.want(r.send(toServer, "a"), 1)
+	r.time += minSuspension
+	if again := r.workOf2(); again == 0 {
+		t.Error("the rule does not run again when its time is over")
+	}
+	if got := r.rs.Suspended(); len(got) != 1 || got[0].Times != 2 || got[0].Until-got[0].Time != 2*minSuspension {
+		t.Errorf("the second time: got %+v", got)
+	}
 	if pinned := budgetRig(t, 2); pinned.workOf2() == 0 || len(pinned.rs.Suspended()) != 0 || pinned.workOf2() == 0 {
 		t.Error("a pinned rule was suspended")
 	}

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sync"
@@ -34,7 +35,17 @@ type Suspension struct {
 	Share    float64 // of the worker's detection work in the window
 	Work     uint64  // in the window, steps
 	Time     int64   // of the packet that ended the window
+	Until    int64   // packet time at which the rule runs again
+	Times    int     // how often it was suspended so far
 }
+
+// Bounds of a suspension, in nanoseconds of packet time: each time twice as long.
+// It ends by itself, because traffic can be made to cost: nobody switches a rule
+// off for good by sending what it is slow with.
+const (
+	minSuspension = int64(60e9)
+	maxSuspension = int64(3600e9)
+)
 
 // suspended are the rules of one ruleset that run no longer: beside the
 // immutable rules, shared by the engines that run these.
@@ -42,7 +53,7 @@ type suspended struct {
 	any  atomic.Bool
 	bits []atomic.Uint32
 	mu   sync.Mutex
-	list []Suspension
+	list map[uint32]*Suspension // by rule, those that run again as well
 }
 
 func (s *suspended) has(id uint32) bool {
@@ -55,17 +66,55 @@ func (s *suspended) add(id uint32, x Suspension) {
 	if s.has(id) {
 		return // another worker was faster
 	}
-	s.list = append(s.list, x)
+	if s.list == nil {
+		s.list = map[uint32]*Suspension{}
+	}
+	if old := s.list[id]; old != nil {
+		x.Times = old.Times
+	}
+	x.Until = x.Time + min(minSuspension<<min(x.Times, 16), maxSuspension)
+	x.Times++
+	s.list[id] = &x
 	s.bits[id/32].Or(1 << (id % 32))
 	s.any.Store(true)
 }
 
-// Suspended returns the rules that went over their budget, in that order. They
-// come back with the next ruleset.
-func (rs *Ruleset) Suspended() []Suspension {
-	rs.off.mu.Lock()
-	defer rs.off.mu.Unlock()
-	return slices.Clone(rs.off.list)
+// restore lets the rules run again whose time is over.
+func (s *suspended) restore(now int64) {
+	if !s.any.Load() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	off := false
+	for id, x := range s.list {
+		if s.has(id) && now >= x.Until {
+			s.bits[id/32].And(^uint32(1 << (id % 32)))
+		}
+		off = off || s.has(id)
+	}
+	s.any.Store(off)
+}
+
+// Suspended returns the rules that do not run now, the latest last. They run
+// again at Until, and with the next ruleset.
+func (rs *Ruleset) Suspended() []Suspension { return rs.off.all(rs.off.has) }
+
+// Suspensions returns the last suspension of each rule, over or not.
+func (rs *Ruleset) Suspensions() []Suspension {
+	return rs.off.all(func(uint32) bool { return true })
+}
+
+func (s *suspended) all(want func(id uint32) bool) (out []Suspension) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, x := range s.list {
+		if want(id) {
+			out = append(out, *x)
+		}
+	}
+	slices.SortFunc(out, func(a, b Suspension) int { return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.SID, b.SID)) })
+	return out
 }
 
 // spending is an engine's account of one window.
@@ -95,6 +144,7 @@ func (e *Engine) window(c *ctx) {
 	b := &e.budget
 	now := c.p.Time
 	if w := e.rs.cfg.Budget.Window; now-b.start >= w || b.start-now >= w {
+		e.rs.off.restore(now)
 		e.closeWindow(now)
 		b.start, b.total = now, 0
 		clear(b.rules)

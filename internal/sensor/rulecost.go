@@ -84,6 +84,6 @@ func (t *suspensions) tell(r *Rules, log *slog.Logger) {
 		t.told[x] = true
 		log.Warn("rule suspended: it took more than its budget", "sid", x.SID, "gid", x.GID, "rule", x.Msg,
 			"share", x.Share, "steps", x.Work, "packet_time", time.Unix(0, x.Time).UTC(),
-			"hint", "rules: pinned: keeps it running; it comes back at SIGHUP")
+			"until", time.Unix(0, x.Until).UTC(), "hint", "rules: pinned: keeps it running; it runs again at that packet time, and at SIGHUP")
 	}
 }
