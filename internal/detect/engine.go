@@ -113,7 +113,6 @@ type ctx struct {
 	bufName   string
 	vals      [maxVars]uint64
 	steps     int
-	tries     int    // steps of the evaluation at hand, for the profile
 	limit     uint64 // of re.Work, for this evaluation
 	maxEnd    int
 	spans     [maxSpans]Span

@@ -34,7 +34,6 @@ func (c *ctx) run(ops []op, b []byte, name string) bool {
 	c.limit = c.re.Work + maxWork + bufferWork*uint64(len(b))
 	cut, limited := c.e.Counters.EvalLimit, c.re.Limited
 	ok := c.eval(ops, 0) == hit
-	c.tries += c.steps
 	if c.re.Limited > limited && c.e.Counters.EvalLimit == cut {
 		c.e.Counters.EvalLimit++ // an expression gave up by itself
 	}

@@ -39,7 +39,7 @@ type RuleCost struct {
 // begin starts the account of one evaluation.
 func (c *ctx) begin() {
 	e := c.e
-	e.workBefore, c.tries = c.re.Work, 0
+	e.workBefore = c.re.Work
 	if e.Clock != nil && e.Counters.Evaluated%sampleEvery == 0 {
 		e.timed, e.clockBefore = true, e.Clock()
 	}
@@ -48,7 +48,7 @@ func (c *ctx) begin() {
 // end books the evaluation on s.
 func (c *ctx) end(s *Signature) {
 	e := c.e
-	work := c.re.Work - e.workBefore + uint64(c.tries)
+	work := c.re.Work - e.workBefore
 	p := &e.costs[s.id]
 	p.work += work
 	if e.timed {
