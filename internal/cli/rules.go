@@ -228,10 +228,11 @@ func (a *app) rulesCommand() *cobra.Command {
 }
 
 type rulesFlags struct {
-	json   bool
-	set    []string
-	rules  []string
-	config string
+	json       bool
+	set        []string
+	rules      []string
+	thresholds []string
+	config     string
 }
 
 func (f *rulesFlags) addJSON(c *cobra.Command) {
@@ -254,6 +255,7 @@ type compiledRules struct {
 	report *ruleReport
 	parsed *parsedRules
 	bytes  int // of the active rules' text
+	unread int // rules that the parser refused, for want of which a lint is left out
 	took   time.Duration
 }
 
@@ -295,7 +297,7 @@ func (a *app) compile(f *rulesFlags, paths []string) (*compiledRules, error) {
 		}
 	}
 	conf := cfg.DetectConfig(st.Vars)
-	if conf.Thresholds, err = readThresholds(st.ThresholdFiles); err != nil {
+	if conf.Thresholds, err = readThresholds(append(st.ThresholdFiles, f.thresholds...)); err != nil {
 		return nil, err
 	}
 	set, rep := detect.Compile(out.parsed.files, conf)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ import (
 
 func (a *app) rulesCheck() *cobra.Command {
 	var f rulesFlags
-	var strict bool
+	var strict, inactive bool
 	var lint string
 	c := &cobra.Command{
 		Use:   "check [FILE...]",
@@ -27,7 +28,9 @@ func (a *app) rulesCheck() *cobra.Command {
 			"bundled set, when none is named) and lists every rule that is refused (it\n" +
 			"can't be understood, or would not mean what it says) or inactive (it needs a\n" +
 			"protocol that has no parser here, or requires what is not here).\n" +
-			"Refused rules never stop the others; with --strict they make the status 1.\n\n" +
+			"Refused rules never stop the others; with --strict they make the status 1, and so\n" +
+			"do lines of threshold files that are left out. Of the inactive rules the first\n" +
+			"are shown and all counted; --inactive and --json list every one.\n\n" +
 			"Rules that load may be complained about all the same: they can't match, cost\n" +
 			"much, or say the same twice. The first of each kind are shown, with --json or\n" +
 			"--lint=all every one.",
@@ -47,7 +50,7 @@ func (a *app) rulesCheck() *cobra.Command {
 			if f.json {
 				err = a.checkJSON(got)
 			} else {
-				a.checkText(got, lint == "")
+				a.checkText(got, lint == "", inactive)
 			}
 			if rep := got.report; err == nil && strict && rep.Refused > 0 {
 				return &failure{err: fmt.Errorf("%d of %d rules refused", rep.Refused, rep.Rules), code: exitFailed}
@@ -60,7 +63,9 @@ func (a *app) rulesCheck() *cobra.Command {
 	}
 	f.addJSON(c)
 	f.add(c)
-	c.Flags().BoolVar(&strict, "strict", false, "refused rules are a failure")
+	c.Flags().BoolVar(&strict, "strict", false, "refused rules and threshold lines that are left out are a failure")
+	c.Flags().BoolVar(&inactive, "inactive", false, "list every inactive rule")
+	c.Flags().StringArrayVar(&f.thresholds, "thresholds", nil, "threshold `file` (Suricata's threshold.config); may be repeated")
 	c.Flags().StringVar(&lint, "lint", "", "complaints to show: all, none, or `kinds` with commas between; a - before a kind leaves it out")
 	return c
 }
@@ -96,6 +101,11 @@ func (c *compiledRules) lint(kinds map[detect.Lint]bool) {
 	all := append(c.report.warnings, c.set.Lint(c.parsed.files)...)
 	c.report.warnings = slices.DeleteFunc(all, func(v detect.Verdict) bool { return !kinds[v.Lint] })
 	c.report.Warnings = map[string]int{}
+	if kinds[detect.LintUnsetFlowbit] {
+		for _, f := range c.parsed.files {
+			c.unread += f.Refused
+		}
+	}
 	for _, v := range c.report.warnings {
 		c.report.Warnings[v.Lint.String()]++
 	}
@@ -105,13 +115,20 @@ func (c *compiledRules) lint(kinds map[detect.Lint]bool) {
 // for.
 const mostShown = 3
 
-// checkText prints the report for people; brief leaves out what repeats.
-func (a *app) checkText(c *compiledRules, brief bool) {
+// checkText prints the report for people; brief leaves out complaints that
+// repeat. All inactive rules are named when inactive says so, else the first.
+func (a *app) checkText(c *compiledRules, brief, inactive bool) {
 	rep := c.report
 	for _, e := range rep.errors {
 		fmt.Fprintln(a.out, e.Detail())
 	}
+	idle := 0
 	for _, v := range rep.verdicts {
+		if v.State == detect.Inactive {
+			if idle++; idle > mostShown && !inactive {
+				continue
+			}
+		}
 		fmt.Fprintln(a.out, detail(v))
 	}
 	shown := map[detect.Lint]int{}
@@ -122,7 +139,24 @@ func (a *app) checkText(c *compiledRules, brief bool) {
 	}
 	printThresholds(a.out, rep.thresholds, len(rep.thresholds))
 	rep.noteBundled(a.out)
+	if idle > mostShown {
+		rep.inactiveSummary(a.out, inactive)
+	}
 	c.checkSummary(a, shown, brief)
+}
+
+// inactiveSummary counts the inactive rules by what they want that is not here.
+func (r *ruleReport) inactiveSummary(w io.Writer, listed bool) {
+	why := map[string]int{}
+	for _, v := range r.verdicts {
+		if v.State == detect.Inactive {
+			why[cmp.Or(v.Proto, "requires")]++
+		}
+	}
+	fmt.Fprintf(w, "inactive   %s\n", counts(why, 6))
+	if !listed {
+		fmt.Fprintf(w, "           the first %d are above; --inactive lists them all\n", mostShown)
+	}
 }
 
 // checkSummary prints what the rules are made of, and the counts last.
@@ -134,13 +168,24 @@ func (c *compiledRules) checkSummary(a *app, warned map[detect.Lint]int, brief b
 			fmt.Fprintf(a.out, "           the first %d of a kind are above; --lint=all shows the others, --lint=none none\n", mostShown)
 		}
 	}
+	if c.unread > 0 && rep.Active > 0 {
+		fmt.Fprintf(a.out, "unchecked  %s, because %s can't be read and may set the flowbits\n", detect.LintUnsetFlowbit, counted(uint64(c.unread), "rule"))
+	}
 	if rep.Active > 0 {
 		fmt.Fprintf(a.out, "kinds      %d for packets and streams, %d for addresses, %d for transactions, %d for frames\n", st.Packets, st.Addresses, st.Transactions, st.Frames)
 		fmt.Fprintf(a.out, "patterns   %s; %d bytes\n", counts(st.Patterns, 6), st.PatternBytes)
 		fmt.Fprintf(a.out, "unfiltered %d rules; %d different expressions\n", st.Unfiltered, st.Expressions)
 	}
 	fmt.Fprintf(a.out, "version    %s, %d bytes of active rules, loaded in %d ms\n", c.set.Version(), c.bytes, c.took.Round(time.Millisecond).Milliseconds())
-	fmt.Fprintf(a.out, "%d rules: %d active, %d inactive, %d refused\n", rep.Rules, rep.Active, rep.Inactive, rep.Refused)
+	fmt.Fprintf(a.out, "%d rules: %d active, %d inactive, %d refused%s\n", rep.Rules, rep.Active, rep.Inactive, rep.Refused, rep.leftOut())
+}
+
+// leftOut counts the lines of threshold files that do nothing, for a summary.
+func (r *ruleReport) leftOut() string {
+	if len(r.thresholds) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s of threshold files left out", counted(uint64(len(r.thresholds)), "line"))
 }
 
 // counts prints the greatest numbers of m with their names, at most most.

@@ -20,14 +20,13 @@ func (a *app) rulesList() *cobra.Command {
 	var f rulesFlags
 	var all bool
 	c := &cobra.Command{
-		Use:   "list",
+		Use:   "list [FILE...]",
 		Short: "List the signatures",
 		Long: "List prints the active signatures in the order in which they are evaluated, and\n" +
 			"with --all those that do not run behind them. With --json each line is one\n" +
 			"signature with its fast pattern, buffers, metadata, place and text.",
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			got, err := a.compile(&f, f.rules)
+		RunE: func(_ *cobra.Command, args []string) error {
+			got, err := a.compile(&f, slices.Concat(args, f.rules))
 			if err != nil {
 				return err
 			}

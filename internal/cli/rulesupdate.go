@@ -223,12 +223,17 @@ func (a *app) printUpdate(u *ruleUpdate) error {
 	table(a.out, func(tw *tabwriter.Writer) {
 		fmt.Fprintln(tw, "SOURCE\tSTATUS\tRULES\tACTIVE\tREFUSED\tADDED\tREMOVED\tCHANGED\tDISABLED")
 		for _, l := range u.lines() {
-			fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", l.Source, l.Status, l.Rules, l.Active, l.Refused, l.Added, l.Removed, l.Changed, l.Disabled)
+			status := string(l.Status)
+			if u.refused() && l.Status == rulesource.Updated {
+				status = "refused by gate"
+			}
+			fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", l.Source, status, l.Rules, l.Active, l.Refused, l.Added, l.Removed, l.Changed, l.Disabled)
 		}
 	})
 	a.printRefused(u.next.report, 10)
 	if u.refused() {
-		return nil // the error says it
+		fmt.Fprintln(a.out, "not in force: the gate refuses this set")
+		return nil
 	}
 	for _, reason := range u.gate {
 		fmt.Fprintf(a.err, "warning: the gate is overridden: %s\n", reason)
