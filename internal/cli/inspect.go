@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -70,9 +71,6 @@ func (a *app) inspectCommand() *cobra.Command {
 }
 
 func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) error {
-	// One short-lived process with a bounded working set: a larger heap costs
-	// less than collecting it often.
-	debug.SetGCPercent(400)
 	stopProfile, err := startProfiles(f.profile, f.memProfile)
 	if err != nil {
 		return err
@@ -89,6 +87,11 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	if err != nil {
 		return err
 	}
+	// What compiling left goes before the packets come. From then on this is a
+	// short-lived process with a bounded working set: a larger heap costs less
+	// than collecting it often.
+	runtime.GC()
+	debug.SetGCPercent(300)
 	sum := newSummary()
 	if !slices.Equal(f.rules, []string{"none"}) {
 		sum.rules = rep
