@@ -100,28 +100,7 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	cfg.Clock = ruleClock()
 	w := sensor.NewWorker(cfg, out, sum)
 	start := time.Now()
-	var bad []error
-	var read []string
-	for _, path := range paths {
-		before := w.C.Packets
-		err := a.inspectFile(ctx, w, path)
-		some := w.C.Packets > before
-		if err == nil || some {
-			read = append(read, path)
-		}
-		if isDamage(err) && some {
-			sum.damaged = append(sum.damaged, path)
-			if !f.strict {
-				err = asWarning(err)
-			}
-		}
-		if err != nil {
-			bad = append(bad, err)
-			if ctx.Err() != nil {
-				break
-			}
-		}
-	}
+	read, bad := a.inspectFiles(ctx, f, w, sum, paths)
 	finished := w.Finish()
 	if lost := out.Err(); lost != nil {
 		finished = lost // says it for all writes together
@@ -149,6 +128,32 @@ func (a *app) warnUnkept(cfg *sensor.Config) {
 		fmt.Fprintf(a.err, "warning: what rules add to the data sets %s is not kept\nhint: --set datasets.dir=DIR names the folder for their files\n",
 			printable(strings.Join(names, ", ")))
 	}
+}
+
+// inspectFiles reads the captures. It returns those of which something was read,
+// and what went wrong.
+func (a *app) inspectFiles(ctx context.Context, f *inspectFlags, w *sensor.Worker, sum *summary, paths []string) (read []string, bad []error) {
+	for _, path := range paths {
+		before := w.C.Packets
+		err := a.inspectFile(ctx, w, path)
+		some := w.C.Packets > before
+		if err == nil || some {
+			read = append(read, path)
+		}
+		if isDamage(err) && some {
+			sum.damaged = append(sum.damaged, path)
+			if !f.strict {
+				err = asWarning(err)
+			}
+		}
+		if err != nil {
+			bad = append(bad, err)
+			if ctx.Err() != nil {
+				break
+			}
+		}
+	}
+	return read, bad
 }
 
 // sensorConfig builds the worker's configuration from the flags.
