@@ -194,13 +194,15 @@ func (a *app) sensorConfig(f *inspectFlags) (*sensor.Config, *ruleReport, error)
 		return nil, nil, err
 	}
 	cfg.Rules = rs
-	if rep.Refused+len(rep.thresholds) > 0 {
+	if rep.Refused+len(rep.thresholds)+rep.reputationLines > 0 {
 		a.printRefused(rep, 10)
 		if f.strict && rep.Refused > 0 {
 			return nil, nil, &failure{err: fmt.Errorf("%d of %d rules refused", rep.Refused, rep.Rules), hint: "mirrorwall rules check lists them all", code: exitFailed}
 		}
 		if f.strict {
-			return nil, nil, leftOut(rep.thresholds)
+			if err := rep.strict(); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	return cfg, rep, nil

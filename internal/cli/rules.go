@@ -130,12 +130,17 @@ type ruleReport struct {
 	warnings []detect.Verdict
 	// thresholds are complaints about threshold files, whose lines were left out.
 	thresholds []*rule.Error
+	// reputation are complaints about reputation lists, reputationLines how many
+	// lines were left out.
+	reputation      []string
+	reputationLines int
 }
 
 func newRuleReport(parsed *parsedRules, rep *detect.Report) *ruleReport {
 	r := &ruleReport{
 		Rules: rep.Rules, Active: rep.Active, Inactive: rep.Inactive, Refused: rep.Refused,
 		errors: parsed.errs, warnings: rep.Warnings, thresholds: rep.Thresholds,
+		reputation: rep.Reputation, reputationLines: rep.ReputationLines,
 	}
 	for _, f := range parsed.files {
 		r.Rules += f.Refused
@@ -169,6 +174,12 @@ func (a *app) printRefused(r *ruleReport, most int) {
 		fmt.Fprintf(a.err, "and %d more refused rules; mirrorwall rules check lists them\n", shown-most)
 	}
 	printThresholds(a.err, r.thresholds, most)
+	for _, line := range r.reputation {
+		fmt.Fprintf(a.err, "warning: reputation list: %s; the line is left out\n", printable(line))
+	}
+	if n := r.reputationLines - len(r.reputation); n > 0 {
+		fmt.Fprintf(a.err, "and %d more lines of reputation lists left out\n", n)
+	}
 	r.noteBundled(a.err)
 }
 

@@ -56,7 +56,7 @@ func (a *app) rulesCheck() *cobra.Command {
 				return &failure{err: fmt.Errorf("%d of %d rules refused", rep.Refused, rep.Rules), code: exitFailed}
 			}
 			if err == nil && strict {
-				err = leftOut(got.report.thresholds)
+				err = got.report.strict()
 			}
 			return err
 		},

@@ -89,7 +89,7 @@ func loadConfig(path string, checks ...config.Check) (*config.Config, error) {
 func (s *service) logRules(a *app, msg string) {
 	r := s.report.Load()
 	level := slog.LevelInfo
-	if r.Refused+len(r.thresholds) > 0 || r.Active == 0 {
+	if r.Refused+len(r.thresholds)+r.reputationLines > 0 || r.Active == 0 {
 		level = slog.LevelWarn
 		a.printRefused(r, 10)
 	}

@@ -47,6 +47,15 @@ func leftOut(bad []*rule.Error) error {
 	return &failure{err: fmt.Errorf("%s of threshold files left out", counted(uint64(len(bad)), "line")), code: exitFailed}
 }
 
+// strict is the failure of --strict over lines of files beside the rules; nil
+// when none was left out.
+func (r *ruleReport) strict() error {
+	if err := leftOut(r.thresholds); err != nil || r.reputationLines == 0 {
+		return err
+	}
+	return &failure{err: fmt.Errorf("%s of reputation lists left out", counted(uint64(r.reputationLines), "line")), code: exitFailed}
+}
+
 // printThresholds tells of the lines of threshold files that were left out, at
 // most most.
 func printThresholds(w io.Writer, bad []*rule.Error, most int) {

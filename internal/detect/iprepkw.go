@@ -103,6 +103,7 @@ func (b *builder) reputation() (*Reputation, error) {
 	if r.SkippedLines > 0 {
 		b.warn(fmt.Sprintf("iprep: %d lines of the lists are left out, first %s", r.SkippedLines, r.Skipped[0]), "the other lines count")
 	}
+	c.rep.Reputation, c.rep.ReputationLines = r.Skipped, r.SkippedLines
 	c.filesSum.Write(r.sum)
 	c.reputation = r
 	return r, nil

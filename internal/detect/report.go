@@ -62,6 +62,10 @@ type Report struct {
 	// Thresholds are complaints about threshold files. The line of each was left
 	// out.
 	Thresholds []*rule.Error `json:"-"`
+	// Reputation says of lines of reputation lists why they were left out, at
+	// most ten, each with file and line; ReputationLines counts all.
+	Reputation      []string `json:"-"`
+	ReputationLines int      `json:"-"`
 }
 
 func (r *Report) add(v Verdict) {
