@@ -256,7 +256,8 @@ func (e *Engine) streamHolds(c *ctx, s *Signature) bool {
 
 // pieceHolds looks at the new bytes alone, as Suricata does; a rule without
 // absolute positions may also match across the border to the chunk before,
-// but never in old bytes only.
+// but never in old bytes only. Its fast pattern must end in new bytes: the
+// prefilter looks no further back.
 func (c *ctx) pieceHolds(s *Signature, b []byte, fresh int) bool {
 	if c.run(s.payload, b[fresh:], "stream") {
 		return true
