@@ -75,7 +75,7 @@ func writePattern(pat []byte) string {
 }
 
 // prefilter names the structure that looks for the fast pattern; litBuilder
-// and payloadBuilder file it so.
+// files it so.
 func (s *Signature) prefilter() string {
 	f := &s.fast
 	switch {
@@ -87,9 +87,9 @@ func (s *Signature) prefilter() string {
 		return "table of beginnings"
 	case f.buf.kind != bufPayload:
 		return "literal set"
-	case s.smallOnly:
+	case s.place() == inSmall:
 		return fmt.Sprintf("literal set of payloads up to %d bytes", smallBytes)
-	case s.atHead():
+	case s.place() == inHead:
 		return fmt.Sprintf("literal set of the first %d bytes", headBytes)
 	}
 	return "literal set"

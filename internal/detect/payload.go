@@ -25,16 +25,29 @@ type payloadGroup struct {
 // payloadBuilder collects the patterns of a payloadGroup.
 type payloadBuilder struct{ head, small, all, tiny litBuilder }
 
+// payloadPlace says in which payloads a fast pattern is looked for.
+type payloadPlace uint8
+
+const (
+	inAll   payloadPlace = iota
+	inHead               // near their start
+	inSmall              // in small packets
+)
+
+func (s *Signature) place() payloadPlace {
+	switch {
+	case s.smallOnly:
+		return inSmall
+	case s.atHead():
+		return inHead
+	}
+	return inAll
+}
+
 func (pb *payloadBuilder) add(s *Signature) {
 	pb.tiny.add(&s.fast, s.id)
-	switch f := &s.fast; {
-	case s.smallOnly:
-		pb.small.add(f, s.id)
-	case s.atHead():
-		pb.head.add(f, s.id)
-	default:
-		pb.all.add(f, s.id)
-	}
+	at := [...]*litBuilder{inAll: &pb.all, inHead: &pb.head, inSmall: &pb.small}[s.place()]
+	at.add(&s.fast, s.id)
 }
 
 func (pb *payloadBuilder) build(t *match.Traffic) payloadGroup {
