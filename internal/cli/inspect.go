@@ -24,6 +24,7 @@ type inspectFlags struct {
 	thresholds    []string
 	ruleProfile   string
 	eve           string
+	evidence      string
 	checksums     string
 	set           []string
 	ignoreUnknown bool
@@ -53,6 +54,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	fl.StringArrayVarP(&f.rules, "rules", "r", nil, "rules `file` instead of the bundled set; \"none\" for no rules; may be repeated")
 	fl.StringArrayVar(&f.thresholds, "thresholds", nil, "threshold `file` (Suricata's threshold.config); may be repeated")
 	fl.StringVar(&f.eve, "eve", "", "write EVE JSON to `file` (- is standard output)")
+	fl.StringVar(&f.evidence, "evidence", "", "keep the packets around each alert in `folder`, one pcap file an alert; records name it in mirrorwall.pcap_id")
 	fl.StringVar(&f.checksums, "checksums", "ignore", "verify or ignore checksums; a mirror's copies may lack them")
 	fl.StringArrayVar(&f.set, "set", nil, "change a setting, `key=value`, under Suricata's name; may be repeated")
 	fl.BoolVar(&f.ignoreUnknown, "ignore-unknown-set", false, "let unknown --set keys pass")
@@ -98,6 +100,10 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	}
 	a.warnUnkept(cfg)
 	cfg.Clock = ruleClock()
+	kept, err := f.openEvidence(cfg)
+	if err != nil {
+		return err
+	}
 	w := sensor.NewWorker(cfg, out, sum)
 	start := time.Now()
 	read, bad := a.inspectFiles(ctx, f, w, sum, paths)
@@ -105,7 +111,8 @@ func (a *app) inspect(ctx context.Context, f *inspectFlags, paths []string) erro
 	if lost := out.Err(); lost != nil {
 		finished = lost // says it for all writes together
 	}
-	err = errors.Join(append(bad, finished, cfg.SaveDatasets(), out.Close())...)
+	err = errors.Join(append(bad, finished, cfg.SaveDatasets(), out.Close(), kept.Close())...)
+	a.warnEvidence(w)
 	if f.stats != "" {
 		err = errors.Join(err, writeStats(f.stats, w))
 	}

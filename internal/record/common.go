@@ -144,6 +144,7 @@ func appendOurs(b []byte, o *Ours) []byte {
 	b = jsonx.StringNotEmpty(b, "tenant", o.Tenant)
 	b = jsonx.StringNotEmpty(b, "rule", o.Rule)
 	b = jsonx.StringNotEmpty(b, "verdict", o.Verdict)
+	b = jsonx.StringNotEmpty(b, "pcap_id", o.PcapID)
 	if len(o.Flags) > 0 {
 		b = append(jsonx.Key(b, "flags"), '[')
 		for _, f := range o.Flags {

@@ -127,6 +127,7 @@ type Ours struct {
 	Tenant        string
 	Rule          string
 	Verdict       string
+	PcapID        string // names the evidence of an alert
 	Flags         []string
 }
 

@@ -2,6 +2,7 @@ package sensor
 
 import (
 	"github.com/mirrorwall/mirrorwall/internal/appid"
+	"github.com/mirrorwall/mirrorwall/internal/evidence"
 	"github.com/mirrorwall/mirrorwall/internal/flow"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/proto"
@@ -19,6 +20,7 @@ type conn struct {
 	ja4       []byte
 	gaps      [2]bool
 	events    proto.DetectionEvents // written
+	evidence  evidence.Tail
 }
 
 // connPool recycles conns of one worker.
@@ -116,6 +118,7 @@ func (w *Worker) End(f *flow.Flow) {
 	if oneSided(f) {
 		w.C.OneSided++
 	}
+	w.evidence.End(&c.evidence)
 	w.logFlow(f, c)
 	w.engineOf(f.Key.Tenant).FlowEnd(f)
 	if c.session != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/appid"
 	"github.com/mirrorwall/mirrorwall/internal/capture"
 	"github.com/mirrorwall/mirrorwall/internal/detect"
+	"github.com/mirrorwall/mirrorwall/internal/evidence"
 	"github.com/mirrorwall/mirrorwall/internal/flow"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/proto"
@@ -49,10 +50,18 @@ type Config struct {
 	// Clock is for the times in Worker.Profile alone: monotonic nanoseconds; nil:
 	// it has none.
 	Clock func() int64
+	// Evidence keeps the packets around threats; nil: it doesn't.
+	Evidence *Evidence
 	// Log selects what is written.
 	Log LogConfig
 	// RethrowPanics makes a parser bug fatal; tests set it.
 	RethrowPanics bool
+}
+
+// Evidence says how much is kept around a threat, and who takes it.
+type Evidence struct {
+	evidence.Options
+	Sink evidence.Sink // safe for concurrent use
 }
 
 // LogConfig selects the anomaly records of decoder and streams. A worker writes
@@ -98,6 +107,7 @@ type Worker struct {
 
 	pkt        packet.Packet
 	end        packet.Packet // the pseudo packet of a flow's end
+	outer      packet.Outer  // of pkt
 	tracking   bool          // pkt
 	number     uint64
 	lastFrame  int64
@@ -106,6 +116,8 @@ type Worker struct {
 	nextExpire int64
 	expireMore bool // flows past their time are left over from the last look
 	conns      connPool
+	evidence   *evidence.Recorder // nil: none is kept
+	lone       evidence.Tail      // of the packet at hand, when it has no flow
 	common     record.Common
 	ours       record.Ours
 	identity   proto.Identity
@@ -137,6 +149,9 @@ func NewWorker(cfg *Config, out Output, obs Observer) *Worker {
 	w.others = map[uint32]*detect.Engine{}
 	for id, rs := range cfg.TenantRules {
 		w.others[id] = w.newEngine(rs)
+	}
+	if e := cfg.Evidence; e != nil {
+		w.evidence = evidence.NewRecorder(e.Options, e.Sink)
 	}
 	w.wantFrames(&Rules{cfg.Rules, cfg.TenantRules})
 	w.hashFiles(&Rules{All: cfg.Rules, Tenants: cfg.TenantRules})
@@ -199,6 +214,7 @@ func (w *Worker) Frame(f *capture.Frame) {
 		Data: f.Data, WireLen: f.WireLen, Time: f.Time, Link: f.Link,
 		Number: w.number, Outer: packet.Outer(f.Outer),
 	})
+	w.outer = packet.Outer(f.Outer)
 	p.Tenant = w.cfg.Tenants.of(&p.Mirror)
 	w.pool.Now = p.Time
 	w.C.Packets++
@@ -249,12 +265,16 @@ func (w *Worker) packet(p *packet.Packet) {
 		return
 	}
 	if f == nil {
+		w.keep(&w.lone, p)
 		w.report(w.engineOf(p.Tenant).Inspect(p, nil, d, nil), p, nil)
+		w.evidence.End(&w.lone)
+		w.lone = evidence.Tail{}
 		w.decodeAnomalies(p, nil)
 		w.flushIfFull()
 		return
 	}
 	c := f.Owner.(*conn)
+	w.keep(&c.evidence, p)
 	if p.Proto != packet.ProtoTCP && len(p.Payload) > 0 && f.State != flow.StateBypassed {
 		w.cfg.Catalogue.Bytes(&c.app, d, p.Payload)
 		if c.session != nil {
@@ -271,6 +291,21 @@ func (w *Worker) packet(p *packet.Packet) {
 		w.logFlow(f, c)
 	}
 	w.flushIfFull()
+}
+
+// Evidence are the totals of the worker's captures; zero when none are kept.
+func (w *Worker) Evidence() evidence.Counters {
+	if w.evidence == nil {
+		return evidence.Counters{}
+	}
+	return w.evidence.C
+}
+
+// keep puts a packet into the evidence of its flow.
+func (w *Worker) keep(t *evidence.Tail, p *packet.Packet) {
+	if w.evidence != nil {
+		w.evidence.Packet(t, evidence.Frame{Time: p.Time, WireLen: p.WireLen, Link: p.Link, Outer: w.outer, Data: p.Data})
+	}
 }
 
 // inspect runs detection and logging for one packet of a flow. When the

@@ -14,7 +14,7 @@ import (
 func rooms() []string {
 	return []string{
 		"base", "packet", "traffic", "capture", "flow", "match", "rule", "proto",
-		"appid", "detect", "policy", "record", "rulesource", "config", "bus", "sensor", "store",
+		"appid", "detect", "policy", "record", "rulesource", "config", "bus", "evidence", "sensor", "store",
 		"cloud", "respond", "replay", "demo", "report", "console", "cli",
 	}
 }
