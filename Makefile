@@ -2,6 +2,9 @@
 BIN  := bin/mirrorwall
 EXAM ?= ../shared/exam
 export CGO_ENABLED ?= 0
+# The embedded log store is C++ linked by cgo, under the build tag duckdb.
+CXX_FOUND   := $(shell command -v g++)
+DUCKDB_PKGS := ./internal/store/... ./internal/record/filter
 
 .PHONY: help build run test check race fuzz exam differential bench bench-peer golden e2e clean
 
@@ -14,8 +17,13 @@ build: ## build bin/mirrorwall, one static binary
 run: build ## build and play the demo: generated traffic, real detection
 	./$(BIN) demo
 
-test: ## run the tests
+test: ## run the tests; those of the embedded log store too where there is a C++ compiler
 	go test ./...
+ifneq ($(CXX_FOUND),)
+	CGO_ENABLED=1 go test -tags duckdb $(DUCKDB_PKGS)
+else
+	@echo "skipped: the tests of the embedded log store: no g++ (apt-get install g++)"
+endif
 
 check: ## gofmt, vet, staticcheck
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "hint: gofmt -w ." >&2; exit 1; }
