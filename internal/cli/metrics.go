@@ -57,6 +57,7 @@ func (s *service) collectors() []prometheus.Collector {
 			}
 			return 0
 		}))
+	out = append(out, s.evidenceCollectors()...)
 	if s.eve != nil {
 		out = append(out,
 			f("eve_lost_bytes_total", "Bytes of records that never reached eve.json.", func() uint64 { _, b := s.eve.Lost(); return b }),
@@ -76,6 +77,9 @@ func (s *service) checks() []health.Check {
 	if s.eve != nil {
 		_, lost := s.eve.Lost()
 		out = append(out, eveCheck(s.eve.Err(), lost, s.eve.Failing()))
+	}
+	if s.evidence != nil {
+		out = append(out, evidenceCheck(s.evidence.Counters()))
 	}
 	n := &s.responder.C
 	out = append(out, suspendedCheck(s.sensor.Rules().Suspended()))

@@ -15,6 +15,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/capture/udp"
 	"github.com/mirrorwall/mirrorwall/internal/config"
 	"github.com/mirrorwall/mirrorwall/internal/detect"
+	"github.com/mirrorwall/mirrorwall/internal/evidence"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/record"
 	"github.com/mirrorwall/mirrorwall/internal/record/filter"
@@ -35,6 +36,7 @@ type service struct {
 	eve       *record.File
 	spool     *bus.Spool
 	dead      *bus.Spool
+	evidence  *evidence.Store // nil: none is kept
 	responder *respond.Responder
 	health    *health.Server
 	tune      []func(*sensor.Config)
@@ -73,6 +75,9 @@ func (s *service) open(a *app, obs sensor.Observer) error {
 		if err != nil {
 			return withHint(err, "eve: path: names the file; its folder must be there and writable")
 		}
+	}
+	if s.evidence, err = keepEvidence(s.cfg, s.sensorCfg); err != nil {
+		return err
 	}
 	s.sensor, err = sensor.NewService(sensor.ServiceConfig{
 		Config: s.sensorCfg, Listen: listenOptions(s.cfg), Workers: s.cfg.Sensor.Workers,
@@ -284,6 +289,9 @@ func (s *service) close() error {
 	}
 	if s.sensor != nil {
 		errs = append(errs, s.sensor.Close())
+	}
+	if s.evidence != nil {
+		errs = append(errs, s.evidence.Close())
 	}
 	if s.sensorCfg != nil {
 		errs = append(errs, s.sensorCfg.SaveDatasets())

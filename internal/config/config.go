@@ -43,6 +43,7 @@ type Config struct {
 	HostOSPolicy map[string][]Prefix `yaml:"host-os-policy"`
 	Rules        Rules               `yaml:"rules"`
 	EVE          EVE                 `yaml:"eve"`
+	Evidence     Evidence            `yaml:"evidence"`
 	Health       Health              `yaml:"health"`
 	Respond      []Respond           `yaml:"respond"`
 }
@@ -177,9 +178,10 @@ func Default() *Config {
 			MaxFlows:      1 << 20,
 			StreamDepth:   1 << 20,
 		},
-		Rules:  Rules{Bundled: true, Budget: RuleBudget{Share: 0.3, Window: Duration(10 * time.Second), Steps: 50e6}},
-		EVE:    EVE{Path: "/var/log/mirrorwall/eve.json", RotateBytes: 1 << 30, RotateEvery: Duration(24 * time.Hour), Keep: 7},
-		Health: Health{Address: "127.0.0.1:9470"},
+		Rules:    Rules{Bundled: true, Budget: RuleBudget{Share: 0.3, Window: Duration(10 * time.Second), Steps: 50e6}},
+		EVE:      EVE{Path: "/var/log/mirrorwall/eve.json", RotateBytes: 1 << 30, RotateEvery: Duration(24 * time.Hour), Keep: 7},
+		Evidence: Evidence{Keep: true, MaxBytes: 1 << 30, Before: 16, After: 16, Ring: 16 << 20},
+		Health:   Health{Address: "127.0.0.1:9470"},
 	}
 }
 

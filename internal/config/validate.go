@@ -51,6 +51,7 @@ func (c *Config) validate(k *Checker) {
 	c.validateHostOS(k)
 	c.validateTenants(k)
 	c.validateRules(k)
+	c.validateEvidence(k)
 	c.validateRespond(k)
 }
 

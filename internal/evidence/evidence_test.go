@@ -172,7 +172,7 @@ func TestStoreRoundTrip(t *testing.T) {
 			}
 			defer again.Close()
 			var out bytes.Buffer
-			if n, err := Strip(t.Context(), &out, again); n != 0 || err != nil {
+			if n, err := Strip(t.Context(), &out, again, packet.DefaultConfig()); n != 0 || err != nil {
 				t.Fatal(n, err)
 			}
 			if !bytes.HasSuffix(out.Bytes(), frame) || out.Len() != 24+16+len(frame) {

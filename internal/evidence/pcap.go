@@ -84,11 +84,11 @@ func appendOuter(b []byte, o *packet.Outer, n int) []byte {
 }
 
 // Strip copies the frames of src to w without the mirror's envelope: as they were
-// on the instance's own wire. skipped counts frames without one inside, and those
+// on the instance's own wire. cfg says which ports carry tunnels. skipped counts frames without one inside, and those
 // of another link type than the first.
-func Strip(ctx context.Context, w io.Writer, src capture.Source) (skipped int, err error) {
+func Strip(ctx context.Context, w io.Writer, src capture.Source, cfg packet.Config) (skipped int, err error) {
 	var (
-		dec   = packet.NewDecoder(packet.DefaultConfig())
+		dec   = packet.NewDecoder(cfg)
 		p     packet.Packet
 		batch capture.Batch
 		out   *pcapfile.Writer

@@ -17,6 +17,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/capture"
 	"github.com/mirrorwall/mirrorwall/internal/capture/udp"
 	"github.com/mirrorwall/mirrorwall/internal/detect"
+	"github.com/mirrorwall/mirrorwall/internal/evidence"
 	"github.com/mirrorwall/mirrorwall/internal/record"
 )
 
@@ -62,6 +63,8 @@ type Snapshot struct {
 	Stats   []record.Stat
 	Losses  []Loss
 	Worker  Counters
+	// Evidence are the captures of threats.
+	Evidence evidence.Counters
 	// Last is the wall clock of the last frame, zero before the first.
 	Last time.Time
 	// Sessions are the mirror sessions inspected, Ignored those refused.
@@ -198,7 +201,7 @@ func (l *loop) slice(ctx context.Context, s *Service, batch *capture.Batch) erro
 func (l *loop) publish() {
 	snap := &Snapshot{
 		Address: l.addr, Capture: l.src.Counters(), Stats: l.w.Snapshot(),
-		Losses: l.w.Losses(), Worker: l.w.C,
+		Losses: l.w.Losses(), Worker: l.w.C, Evidence: l.w.Evidence(),
 		Sessions: l.w.sessions.copy(), Ignored: l.w.ignored.copy(),
 		ReceiveBuffer: l.src.ReceiveBuffer(),
 	}
