@@ -78,3 +78,13 @@ func TestQueueAtEnd(t *testing.T) {
 		t.Errorf("%d of %d accounted for", got, sent)
 	}
 }
+
+func TestTunnelPorts(t *testing.T) {
+	for value, want := range map[string]bool{"4789": true, "4789, 8472": true, "[1,2,3,4]": true, "": false, "1,2,3,4,5": false, "0": false, "70000": false, "http": false} {
+		cfg := &Config{}
+		err := NewSettings(cfg).Set("decoder.vxlan.ports", value)
+		if (err == nil) != want || (len(cfg.Decode.VXLANPorts) > 0) != want {
+			t.Errorf("%q: %v, ports %v", value, err, cfg.Decode.VXLANPorts)
+		}
+	}
+}

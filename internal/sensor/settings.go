@@ -127,6 +127,10 @@ func (s *Settings) Set(key, value string) error {
 		err = setNot(&cfg.Flow.IgnoreDepth, value)
 	case "decoder.vxlan.enabled":
 		err = setBool(&cfg.Decode.VXLAN, value)
+	case "decoder.vxlan.ports":
+		err = setPorts(&cfg.Decode.VXLANPorts, value)
+	case "decoder.geneve.ports":
+		err = setPorts(&cfg.Decode.GENEVEPorts, value)
 	case "decoder.geneve.enabled":
 		err = setBool(&cfg.Decode.GENEVE, value)
 	case "decoder.teredo.enabled":
@@ -166,6 +170,24 @@ func (s *Settings) Set(key, value string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
+	return nil
+}
+
+// setPorts reads a port or a list of them: four at most, as packet.Config has it.
+func setPorts(into *[]uint16, v string) error {
+	list := listOf(v)
+	if len(list) < 1 || len(list) > 4 {
+		return fmt.Errorf("want one to four ports, got %q", v)
+	}
+	var ports []uint16
+	for _, s := range list {
+		n, err := strconv.ParseUint(s, 10, 16)
+		if err != nil || n == 0 {
+			return fmt.Errorf("want ports from 1 to 65535, got %q", s)
+		}
+		ports = append(ports, uint16(n))
+	}
+	*into = ports
 	return nil
 }
 
