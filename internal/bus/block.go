@@ -108,6 +108,11 @@ func (c *codec) parse(b []byte) (records [][]byte, n int, err error) {
 	return records, n, err
 }
 
+// intact reports whether b is a block with the right checksum.
+func intact(b []byte) bool {
+	return len(b) > blockHeader && crc32.Checksum(b[8:], castagnoli) == binary.LittleEndian.Uint32(b[4:])
+}
+
 func split(raw []byte, count int) ([][]byte, error) {
 	records := make([][]byte, 0, min(count, len(raw)))
 	for range count {

@@ -1,6 +1,11 @@
 // Package bus carries records from the sensor to those who use them, at least
 // once and in order.
 //
+// The contract is Source and Sink; package bustest holds every implementation to
+// it. There are two: the spool in this package, and NATS JetStream in package
+// nats, which ships the spool's blocks as they are. Each record has an ID that
+// stays the same however often and by whichever way it is delivered.
+//
 // It owns the spool: a directory of segments with compressed, checksummed
 // blocks, and one cursor for each reader. On one machine the spool directory is
 // the bus. What is appended survives a kill of the process at once (the bytes
@@ -11,6 +16,7 @@
 package bus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -22,6 +28,12 @@ type Options struct {
 	SegmentBytes int64         // a segment is closed at this size; 16 MiB
 	MaxBytes     int64         // all segments together; 1 GiB
 	MaxAge       time.Duration // looked at when a segment is closed; 0: no limit
+	// BlockBytes bounds the records in one block, before compression, so that a
+	// block fits into a message of a bus: more are several blocks, a record
+	// beyond it is a block of its own; 512 KiB.
+	BlockBytes int
+	// Sensor names the origin in the ID of records; "local".
+	Sensor string
 	// SyncEvery is how often appended blocks are forced to the disk; 1 s. Append
 	// does not wait for it. A negative value syncs every block before its Append
 	// returns.
@@ -43,6 +55,12 @@ func (o Options) withDefaults() Options {
 	o.SegmentBytes = min(o.SegmentBytes, o.MaxBytes/2)
 	if o.SyncEvery == 0 {
 		o.SyncEvery = time.Second
+	}
+	if o.BlockBytes <= 0 {
+		o.BlockBytes = 512 << 10
+	}
+	if o.Sensor == "" {
+		o.Sensor = "local"
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -71,8 +89,57 @@ func (p Position) String() string { return fmt.Sprintf("%d:%d", p.Segment, p.Off
 // reader's until its next call.
 type Batch struct {
 	Records [][]byte
-	// End is the position behind the block: what Ack takes.
+	// Origin is where the block was first appended, the same at each delivery.
+	Origin Origin
+	// End is the position behind the block in the source it was read from: what
+	// Ack takes.
 	End Position
+}
+
+// ID identifies the i-th record of the batch.
+func (b Batch) ID(i int) ID { return ID{b.Origin, i} }
+
+// Origin is the place of a block in the spool of the sensor that wrote it.
+type Origin struct {
+	Sensor string // Options.Sensor
+	// Spool is the spool's identity: positions begin anew when the folder of a
+	// sensor is made anew, and must not be taken for the old ones.
+	Spool string
+	Start Position
+}
+
+// ID identifies a record for ever: what was seen with the same ID is the same
+// record.
+type ID struct {
+	Origin
+	Index int // in the block
+}
+
+// String prints sensor/spool/segment/offset/index.
+func (i ID) String() string {
+	return fmt.Sprintf("%s/%s/%d/%d/%d", i.Sensor, i.Spool, i.Start.Segment, i.Start.Offset, i.Index)
+}
+
+// Sink takes records: several goroutines may append. The records of one call
+// stay together and in order. After an error none of them is kept.
+type Sink interface {
+	Append(records ...[]byte) error
+}
+
+// Source hands out records in the order of each sensor's appends, at least once:
+// what was not acknowledged comes again, with the same ID, to the next source of
+// the same name. Sources of other names are not concerned. It belongs to one
+// goroutine.
+type Source interface {
+	// Next waits for the next block. It returns ctx's error when that ends, and
+	// ErrClosed when there will be none; a block that is damaged is skipped and
+	// counted.
+	Next(ctx context.Context) (Batch, error)
+	// Ack says that everything before end is done; it will not come again once
+	// Ack has returned nil.
+	Ack(end Position) error
+	// Close releases the source; what it has acknowledged stays so.
+	Close() error
 }
 
 // Counters are a spool's totals since it was opened.

@@ -20,7 +20,9 @@ type Reader struct {
 	c    *codec
 	pos  Position
 	f    *os.File
-	buf  []byte
+	buf  []byte // the block read last
+
+	group []byte // what NextBlocks returned
 
 	aside string
 }
@@ -145,21 +147,30 @@ func highestCursor(dir string) (high Position, err error) {
 
 // Next returns the next block, waiting for one. It returns ctx's error, or
 // ErrClosed when the spool was closed and everything has been read.
-func (r *Reader) Next(ctx context.Context) (Batch, error) {
+func (r *Reader) Next(ctx context.Context) (b Batch, err error) {
+	err = r.wait(ctx, func() (ok bool, err error) {
+		b, ok, err = r.read()
+		return ok, err
+	})
+	return b, err
+}
+
+// wait calls look at each append until it finds something.
+func (r *Reader) wait(ctx context.Context, look func() (bool, error)) error {
 	for {
 		r.s.mu.Lock()
 		wake, closed := r.s.wake, r.s.closed
 		r.s.mu.Unlock()
-		b, ok, err := r.read()
+		ok, err := look()
 		if err != nil || ok {
-			return b, err
+			return err
 		}
 		if closed {
-			return Batch{}, ErrClosed
+			return ErrClosed
 		}
 		select {
 		case <-ctx.Done():
-			return Batch{}, ctx.Err()
+			return ctx.Err()
 		case <-wake:
 		}
 	}
@@ -168,20 +179,35 @@ func (r *Reader) Next(ctx context.Context) (Batch, error) {
 // read returns the next whole block, if there is one.
 func (r *Reader) read() (Batch, bool, error) {
 	for {
+		start, ok, err := r.advance()
+		if !ok || err != nil {
+			return Batch{}, false, err
+		}
+		records, _, err := r.c.parse(r.buf)
+		if err == nil {
+			return Batch{Records: records, Origin: r.s.origin(start), End: r.pos}, true, nil
+		}
+		r.damaged()
+	}
+}
+
+// advance fills r.buf with the next block whose checksum is right, if there is one.
+func (r *Reader) advance() (start Position, ok bool, err error) {
+	for {
 		if r.f == nil {
 			ok, err := r.openNext()
 			if !ok || err != nil {
-				return Batch{}, false, err
+				return start, false, err
 			}
 		}
 		// Asked before the last look: a block may come between look and roll.
 		finished := r.finished()
-		b, ok, err := r.block()
-		if ok || err != nil {
-			return b, ok, err
+		start, ok := r.block()
+		if ok {
+			return start, true, nil
 		}
 		if !finished {
-			return Batch{}, false, nil
+			return start, false, nil
 		}
 		if st, err := r.f.Stat(); err != nil || st.Size() > r.pos.Offset {
 			r.damaged() // a length that can't be believed hides what follows
@@ -189,7 +215,7 @@ func (r *Reader) read() (Batch, bool, error) {
 		err = r.f.Close()
 		r.f, r.pos = nil, Position{Segment: r.pos.Segment + 1}
 		if err != nil {
-			return Batch{}, false, err
+			return start, false, err
 		}
 	}
 }
@@ -242,33 +268,46 @@ func (r *Reader) finished() bool {
 	return r.s.lastLocked().id > r.pos.Segment
 }
 
-// block reads the block at the position; damaged ones are skipped and counted.
-// None is there when its length can't be believed: the segment's end counts it.
-func (r *Reader) block() (Batch, bool, error) {
+// block reads the block at the position into r.buf; damaged ones are skipped and
+// counted. None is there when its length can't be believed: the segment's end
+// counts it.
+func (r *Reader) block() (start Position, ok bool) {
 	for {
-		var head [blockHeader]byte
-		if n, _ := r.f.ReadAt(head[:], r.pos.Offset); n < blockHeader {
-			return Batch{}, false, nil
+		size := r.size()
+		if size == 0 || !r.load(size) {
+			return start, false
 		}
-		size := int64(blockHeader) + int64(binary.LittleEndian.Uint32(head[:]))
-		if size > blockHeader+maxBlock {
-			return Batch{}, false, nil
-		}
-		if int64(cap(r.buf)) < size {
-			r.buf = make([]byte, size)
-		}
-		r.buf = r.buf[:size]
-		if n, _ := r.f.ReadAt(r.buf, r.pos.Offset); int64(n) < size {
-			return Batch{}, false, nil
-		}
-		records, _, err := r.c.parse(r.buf)
+		start = r.pos
 		r.pos.Offset += size
-		if err != nil {
-			r.damaged()
-			continue
+		if intact(r.buf) {
+			return start, true
 		}
-		return Batch{Records: records, End: r.pos}, true, nil
+		r.damaged()
 	}
+}
+
+// size is the length of the block at the position; 0 when there is none whose
+// length can be believed.
+func (r *Reader) size() int64 {
+	var head [blockHeader]byte
+	if n, _ := r.f.ReadAt(head[:], r.pos.Offset); n < blockHeader {
+		return 0
+	}
+	size := int64(blockHeader) + int64(binary.LittleEndian.Uint32(head[:]))
+	if size > blockHeader+maxBlock {
+		return 0
+	}
+	return size
+}
+
+// load fills r.buf with size bytes at the position, if the segment has them.
+func (r *Reader) load(size int64) bool {
+	if int64(cap(r.buf)) < size {
+		r.buf = make([]byte, size)
+	}
+	r.buf = r.buf[:size]
+	n, _ := r.f.ReadAt(r.buf, r.pos.Offset)
+	return int64(n) == size
 }
 
 func (r *Reader) damaged() {

@@ -21,6 +21,7 @@ import (
 type Spool struct {
 	dir string
 	opt Options
+	id  string // the identity; constant after Open
 
 	mu       sync.Mutex
 	c        *codec
@@ -96,10 +97,19 @@ func (s *Spool) load() error {
 	if err != nil {
 		return err
 	}
+	reboot, err := s.identify(len(segments) == 0 && high == Position{})
+	if err != nil {
+		return err
+	}
+	next := high.Segment + 1
+	if reboot {
+		next += rebootSkip
+	}
 	if len(segments) == 0 {
-		return s.newSegmentLocked(high.Segment + 1)
+		return s.newSegmentLocked(next)
 	}
 	last := s.lastLocked()
+	next = max(next, next-high.Segment+last.id)
 	f, err := os.OpenFile(s.path(last.id), os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -111,18 +121,18 @@ func (s *Spool) load() error {
 	if err == nil {
 		last.size = size
 	}
-	if err == nil && !(Position{last.id, size}).Before(high) {
+	if err == nil && !reboot && !(Position{last.id, size}).Before(high) {
 		// Who wrote last may have been killed before it was synced.
 		s.f, s.dirty, s.newNames = f, true, true
 		return nil
 	}
 	// Nothing can be appended where a reader would not look: behind a cursor
 	// that outlived its blocks in a loss of power, or in a file of another
-	// format.
+	// format; nor where the same position may have had other records.
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return s.newSegmentLocked(max(last.id, high.Segment) + 1)
+	return s.newSegmentLocked(next)
 }
 
 // repair finds the end of the last whole block and cuts the rest off. A file of
@@ -210,7 +220,7 @@ func (s *Spool) newSegmentLocked(id uint64) error {
 	return nil
 }
 
-// Append writes records as one block. When it returns nil they survive the
+// Append writes records as one block, or as several of BlockBytes. When it returns nil they survive the
 // death of this process; when it returns an error none of them is kept, and
 // they are counted.
 func (s *Spool) Append(records ...[]byte) error {
@@ -226,7 +236,7 @@ func (s *Spool) Append(records ...[]byte) error {
 		s.stats.WriteErrors++
 		return fmt.Errorf("spool: %w", err)
 	}
-	s.buf = s.c.append(s.buf[:0], records)
+	blocks := s.packLocked(records)
 	err := s.writeLocked(s.buf)
 	if err != nil && s.trimLocked() {
 		err = s.writeLocked(s.buf) // a full disk has room again
@@ -236,12 +246,28 @@ func (s *Spool) Append(records ...[]byte) error {
 		s.stats.WriteErrors++
 		return fmt.Errorf("spool: %w", err)
 	}
-	s.stats.Blocks++
+	s.stats.Blocks += uint64(blocks)
 	s.stats.Records += uint64(len(records))
 	s.stats.Bytes += uint64(len(s.buf))
 	close(s.wake)
 	s.wake = make(chan struct{})
 	return nil
+}
+
+// packLocked packs records into s.buf and returns in how many blocks.
+func (s *Spool) packLocked(records [][]byte) (blocks int) {
+	s.buf = s.buf[:0]
+	for len(records) > 0 {
+		n, size := 1, len(records[0])
+		for n < len(records) && size+len(records[n]) <= s.opt.BlockBytes {
+			size += len(records[n])
+			n++
+		}
+		s.buf = s.c.append(s.buf, records[:n])
+		records = records[n:]
+		blocks++
+	}
+	return blocks
 }
 
 func (s *Spool) writeLocked(block []byte) error {
