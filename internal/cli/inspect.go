@@ -54,7 +54,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	fl.StringArrayVarP(&f.rules, "rules", "r", nil, "rules `file` instead of the bundled set; \"none\" for no rules; may be repeated")
 	fl.StringArrayVar(&f.thresholds, "thresholds", nil, "threshold `file` (Suricata's threshold.config); may be repeated")
 	fl.StringVar(&f.eve, "eve", "", "write EVE JSON to `file` (- is standard output)")
-	fl.StringVar(&f.evidence, "evidence", "", "keep the packets around each alert in `folder`, one pcap file an alert; records name it in mirrorwall.pcap_id")
+	fl.StringVar(&f.evidence, "evidence", "", "keep the packets around each alert in `folder`: a pcap file, and a JSON file with the matched bytes; records name it in mirrorwall.pcap_id")
 	fl.StringVar(&f.checksums, "checksums", "ignore", "verify or ignore checksums; a mirror's copies may lack them")
 	fl.StringArrayVar(&f.set, "set", nil, "change a setting, `key=value`, under Suricata's name; may be repeated")
 	fl.BoolVar(&f.ignoreUnknown, "ignore-unknown-set", false, "let unknown --set keys pass")

@@ -88,7 +88,13 @@ type Span struct {
 	Buffer string // the buffer's name; constant memory
 	Offset int
 	Len    int
+	// Bytes are the first of them, at most maxSpanBytes, where the engine keeps
+	// them (Engine.KeepBytes); of a transformed buffer, what the rule saw.
+	Bytes []byte
 }
+
+// maxSpanBytes bounds what is kept of one range.
+const maxSpanBytes = 64
 
 // Match is one signature hit. It is valid until the Engine's next Inspect.
 type Match struct {

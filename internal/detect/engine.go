@@ -53,6 +53,10 @@ type Engine struct {
 	// nanoseconds from any start; nil: there are no times.
 	Clock func() int64
 
+	// KeepBytes keeps the bytes of matched ranges, in Span.Bytes. Set before the
+	// first Inspect.
+	KeepBytes bool
+
 	costs       []ruleCost // by Signature.id
 	workBefore  uint64     // the evaluation at hand
 	clockBefore int64
@@ -68,6 +72,7 @@ type Engine struct {
 	found  []found
 	out    []Match
 	spans  []Span // of out
+	bytes  []byte // of spans
 	frames []FrameMatch
 	// What rules captured for this packet, and for its alerts.
 	pktVars, context []Var
@@ -116,6 +121,7 @@ type ctx struct {
 	limit     uint64 // of re.Work, for this evaluation
 	maxEnd    int
 	spans     [maxSpans]Span
+	spanBytes [maxSpans][maxSpanBytes]byte
 	spanCount int
 	b64       []byte
 	view      []byte
@@ -156,7 +162,7 @@ func (e *Engine) Inspects(f *flow.Flow) bool {
 // stream chunks and transactions of the flow. f and s may be nil. The result
 // is used again by the next call.
 func (e *Engine) Inspect(p *packet.Packet, f *flow.Flow, d Dir, s *proto.Session) []Match {
-	e.found, e.out, e.spans = e.found[:0], e.out[:0], e.spans[:0]
+	e.found, e.out, e.spans, e.bytes = e.found[:0], e.out[:0], e.spans[:0], e.bytes[:0]
 	e.pktVars, e.context, e.frames = e.pktVars[:0], e.context[:0], e.frames[:0]
 	if !e.Inspects(f) {
 		return nil
@@ -272,7 +278,12 @@ func (e *Engine) add(c *ctx, s *Signature, source Source, tx proto.Tx) {
 	}
 	fd := found{s: s, tx: tx, src: c.src, dst: c.dst, source: source, dir: c.dir,
 		span: int32(len(e.spans)), n: int32(c.spanCount), vars: vars, nv: int32(len(e.context)) - vars}
-	e.spans = append(e.spans, c.spans[:c.spanCount]...)
+	for _, s := range c.spans[:c.spanCount] {
+		at := len(e.bytes)
+		e.bytes = append(e.bytes, s.Bytes...)
+		s.Bytes = e.bytes[at:len(e.bytes):len(e.bytes)]
+		e.spans = append(e.spans, s)
+	}
 	e.found = append(e.found, fd)
 }
 

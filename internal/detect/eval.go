@@ -253,7 +253,12 @@ func (c *ctx) retryPCRE(o *op, rest []op, pos int) outcome {
 func (c *ctx) note(start, end int) {
 	c.maxEnd = max(c.maxEnd, end)
 	if c.spanCount < maxSpans {
-		c.spans[c.spanCount] = Span{Buffer: c.bufName, Offset: start, Len: end - start}
+		s := &c.spans[c.spanCount]
+		*s = Span{Buffer: c.bufName, Offset: start, Len: end - start}
+		if c.e.KeepBytes {
+			kept := &c.spanBytes[c.spanCount]
+			s.Bytes = kept[:copy(kept[:], c.buf[start:end])]
+		}
 		c.spanCount++
 	}
 }

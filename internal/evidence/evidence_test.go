@@ -46,12 +46,13 @@ func TestRecorderAgainstOracle(t *testing.T) {
 			delete(open, n)
 		}
 		if _, ok := open[n]; !ok && rnd.IntN(20) == 0 {
-			id := r.Trigger(&tails[n], uint64(n))
-			if id.IsZero() {
+			c := r.Trigger(&tails[n], uint64(n))
+			if c == nil {
 				t.Fatalf("packet %d: no capture", i)
 			}
+			c.Hit(Hit{SID: uint32(i)})
 			open[n] = want{n, len(all[n]) - 1}
-			wants[id] = open[n]
+			wants[c.ID] = open[n]
 		}
 	}
 	for n := range tails {
@@ -67,6 +68,9 @@ func TestRecorderAgainstOracle(t *testing.T) {
 		// The ring holds some 370 packets of all flows: five of one are always there.
 		if !slices.EqualFunc(c.Frames, frames, func(f Frame, b []byte) bool { return bytes.Equal(f.Data, b) }) {
 			t.Fatalf("capture %v: %d packets, want %d", c.ID, len(c.Frames), len(frames))
+		}
+		if h := c.Hits[0]; !bytes.Equal(c.Frames[h.Packet-1].Data, all[w.flow][w.at]) || h.Time != int64(h.SID) {
+			t.Fatalf("capture %v: hit %+v", c.ID, h)
 		}
 	}
 	if r.C.Truncated != 0 {
@@ -101,13 +105,13 @@ func TestRecorderBounds(t *testing.T) {
 		r.Packet(tail, Frame{Data: []byte("x")})
 	}
 	first := r.Trigger(&a, 1)
-	if first.IsZero() || !r.Trigger(&b, 2).IsZero() || r.C.LostOpen != 1 {
+	if first == nil || r.Trigger(&b, 2) != nil || r.C.LostOpen != 1 {
 		t.Fatalf("two captures are open, lost %d", r.C.LostOpen)
 	}
 	for i := range 100 { // fires on every packet: one capture, bounded
 		r.Packet(&a, Frame{Data: []byte("x")})
-		if id := r.Trigger(&a, 1); i < 10 && id != first {
-			t.Fatalf("packet %d: capture %v, want %v", i, id, first)
+		if c := r.Trigger(&a, 1); i < 10 && c != first {
+			t.Fatalf("packet %d: capture %v, want %v", i, c, first)
 		}
 	}
 	if len(got) != 1 || len(got[0].Frames) != 4*(2+2) || r.C.LostFlow == 0 {
@@ -116,7 +120,7 @@ func TestRecorderBounds(t *testing.T) {
 	var none *Recorder
 	none.Packet(&a, Frame{})
 	none.End(&a)
-	if !none.Trigger(&a, 1).IsZero() {
+	if none.Trigger(&a, 1) != nil {
 		t.Error("no recorder has a capture")
 	}
 }
@@ -200,7 +204,13 @@ func openStore(t *testing.T, opt StoreOptions) *Store {
 // TestStoreQuota: the oldest go first, the newest never; a store that is opened
 // again knows what it has.
 func TestStoreQuota(t *testing.T) {
-	s := openStore(t, StoreOptions{MaxBytes: 3 * (24 + 16 + 1000)})
+	one := int64(24 + 16 + 1000)
+	var hits bytes.Buffer
+	if err := writeHits(&hits, &Capture{ID: ID{Flow: 1, N: 1}, Frames: make([]Frame, 1)}); err != nil {
+		t.Fatal(err)
+	}
+	one += int64(hits.Len())
+	s := openStore(t, StoreOptions{MaxBytes: 3 * one})
 	put := func(n int) ID {
 		id := ID{Time: int64(n) * int64(time.Hour), Flow: 1, N: n}
 		s.Put(&Capture{ID: id, Frames: []Frame{{Time: id.Time, Link: packet.LinkEthernet, Data: make([]byte, 1000)}}})
@@ -232,7 +242,7 @@ func TestStoreQuota(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s2.bytes != 3*(24+16+1000) {
+	if s2.bytes != 3*one {
 		t.Errorf("found %d bytes", s2.bytes)
 	}
 	s, ids = s2, append(ids, ID{})
@@ -290,5 +300,33 @@ func BenchmarkPacket(b *testing.B) {
 				r.Packet(&tails[i%64], f)
 			}
 		})
+	}
+}
+
+// TestHits: what a rule found comes back as it was, whatever the bytes are.
+func TestHits(t *testing.T) {
+	s := openStore(t, StoreOptions{})
+	c := &Capture{ID: ID{Time: 1e18, Flow: 5, N: 1}, Frames: []Frame{{Time: 1e18, Link: packet.LinkEthernet, Data: []byte("x")}}}
+	found := []byte("a<b>\x00\xff\u202e")
+	for i := range maxHits + 5 {
+		c.Hit(Hit{GID: 1, SID: uint32(i), Rev: 2, Matched: []Matched{{Buffer: "http.uri", Offset: 3, Length: 100, Bytes: found}}})
+	}
+	s.Put(c)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := s.Hits(c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Hits) != maxHits || f.ID != c.ID.String() || f.Packets != 1 {
+		t.Fatalf("%d hits of %s", len(f.Hits), f.ID)
+	}
+	m := f.Hits[7].Matched[0]
+	if !bytes.Equal(m.Bytes, found) || m.Text != "a<b>....." || m.Offset != 3 || m.Length != 100 || f.Hits[7].SID != 7 || f.Hits[7].Packet != 1 {
+		t.Errorf("got %+v", f.Hits[7])
+	}
+	if _, err := s.Hits(ID{Time: 1e18, Flow: 6, N: 1}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no such capture: %v", err)
 	}
 }

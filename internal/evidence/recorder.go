@@ -34,6 +34,36 @@ func (o Options) withDefaults() Options {
 type Capture struct {
 	ID     ID
 	Frames []Frame // in the order of their coming, the data their own
+	Hits   []Hit
+}
+
+// Hit is a rule that fired, and why.
+type Hit struct {
+	Time          int64 // of the packet it fired on, nanoseconds since the epoch
+	Packet        int   // the newest of the capture then, counted from 1
+	GID, SID, Rev uint32
+	Matched       []Matched
+}
+
+// Matched is a range of bytes that a rule's content or expression found.
+type Matched struct {
+	Buffer string // Suricata's name, such as http.uri
+	Offset int    // in the buffer
+	Length int
+	Bytes  []byte // the first of them
+}
+
+// maxHits bounds the hits of one capture.
+const maxHits = 64
+
+// Hit adds a rule that fired on the newest packet of the capture; what it holds
+// is the capture's from then on.
+func (c *Capture) Hit(h Hit) {
+	if len(c.Hits) < maxHits {
+		last := len(c.Frames)
+		h.Packet, h.Time = last, c.Frames[last-1].Time
+		c.Hits = append(c.Hits, h)
+	}
 }
 
 // Sink takes finished captures, and must not block: it counts what it can't take.
@@ -90,26 +120,26 @@ func (r *Recorder) Packet(t *Tail, f Frame) {
 	}
 }
 
-// Trigger says that a rule fired on the flow's newest packet, and returns the ID
-// of the capture that will show it; the zero ID when there is none. A capture that
-// is open goes on for Options.After packets from here, at most four times as many
-// as were asked for.
-func (r *Recorder) Trigger(t *Tail, flowID uint64) ID {
+// Trigger says that a rule fired on the flow's newest packet, and returns the
+// capture that will show it; nil when there is none. It may be added to until the
+// next call of a method. A capture that is open goes on for Options.After packets
+// from here, at most four times as many as were asked for.
+func (r *Recorder) Trigger(t *Tail, flowID uint64) *Capture {
 	if r == nil {
-		return ID{}
+		return nil
 	}
 	if t.open != nil {
 		most := 4*(r.opt.Before+r.opt.After) - len(t.open.Frames)
 		t.left = max(1, min(r.opt.After, most))
-		return t.open.ID
+		return t.open
 	}
 	switch {
 	case t.taken >= r.opt.Flow:
 		r.C.LostFlow++
-		return ID{}
+		return nil
 	case len(r.open) >= r.opt.Open:
 		r.C.LostOpen++
-		return ID{}
+		return nil
 	}
 	c := &Capture{Frames: make([]Frame, 0, r.opt.Before+r.opt.After)}
 	var f Frame
@@ -123,7 +153,7 @@ func (r *Recorder) Trigger(t *Tail, flowID uint64) ID {
 		at = prev
 	}
 	if len(c.Frames) == 0 {
-		return ID{} // the flow has had no packet: nothing fired on one
+		return nil // the flow has had no packet: nothing fired on one
 	}
 	if len(c.Frames) < min(r.opt.Before, int(t.seen)) {
 		r.C.Truncated++
@@ -133,7 +163,7 @@ func (r *Recorder) Trigger(t *Tail, flowID uint64) ID {
 	c.ID = ID{Time: c.Frames[len(c.Frames)-1].Time, Flow: flowID, N: t.taken}
 	t.open, t.left = c, r.opt.After
 	r.open = append(r.open, t)
-	return c.ID
+	return c
 }
 
 // End hands on the capture that the flow of t has open.

@@ -31,7 +31,9 @@ type StoreCounters struct {
 	Expired        uint64 // captures removed to keep MaxBytes
 }
 
-// Store keeps captures in a folder: HOUR/FLOW-N.pcap, readable by its owner only.
+// Store keeps captures in a folder, readable by its owner only: the packets in
+// HOUR/FLOW-N.pcap, and beside it, in HOUR/FLOW-N.json, which rules fired and the
+// bytes that they found (File).
 // Its methods are safe for concurrent use.
 type Store struct {
 	dir   string
@@ -140,12 +142,26 @@ func (s *Store) write(c *Capture) (n int64, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return 0, fmt.Errorf("evidence: %w", err)
 	}
+	// The packets last: who sees them finds what was matched, too.
+	why, err := s.replace(hitsPath(path), func(w io.Writer) error { return writeHits(w, c) })
+	if err != nil {
+		return 0, err
+	}
+	n, err = s.replace(path, func(w io.Writer) error { return writeFrames(w, c.Frames) })
+	if err != nil {
+		return 0, errors.Join(err, os.Remove(hitsPath(path)))
+	}
+	return n + why, s.shrink(path)
+}
+
+// replace writes a file beside path and renames it.
+func (s *Store) replace(path string, write func(io.Writer) error) (n int64, err error) {
 	f, err := os.OpenFile(path+unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, fmt.Errorf("evidence: %w", err)
 	}
 	w := bufio.NewWriter(f)
-	err = errors.Join(writeFrames(w, c.Frames), w.Flush())
+	err = errors.Join(write(w), w.Flush())
 	if st, serr := f.Stat(); serr == nil {
 		n = st.Size()
 	}
@@ -160,7 +176,7 @@ func (s *Store) write(c *Capture) (n int64, err error) {
 		return 0, fmt.Errorf("evidence: %w", errors.Join(err, os.Remove(path+unfinished)))
 	}
 	s.bytes += n - before
-	return n, s.shrink(path)
+	return n, nil
 }
 
 // shrink removes the oldest captures, but keep, until the rest fits.
@@ -185,14 +201,16 @@ func (s *Store) shrink(keep string) error {
 			}
 			path := filepath.Join(hour, f.Name())
 			st, err := f.Info()
-			if err != nil || path == keep {
+			if err != nil || path == keep || path == hitsPath(keep) {
 				continue
 			}
 			if err := os.Remove(path); err != nil {
 				return fmt.Errorf("evidence: %w", err)
 			}
 			s.bytes -= st.Size()
-			s.expired.Add(1)
+			if strings.HasSuffix(path, ".pcap") {
+				s.expired.Add(1)
+			}
 		}
 		_ = os.Remove(hour) // stays when it is not empty
 	}
@@ -208,6 +226,9 @@ func byAge(a, b fs.DirEntry) int {
 	}
 	return x.ModTime().Compare(y.ModTime())
 }
+
+// hitsPath is the place of what was matched, beside the packets at path.
+func hitsPath(path string) string { return strings.TrimSuffix(path, ".pcap") + ".json" }
 
 // Open opens the pcap file of a capture: fs.ErrNotExist when it is not written
 // yet, has expired, or never was.

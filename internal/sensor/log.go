@@ -169,7 +169,7 @@ func (w *Worker) logAlert(m *detect.Match, p *packet.Packet, f *flow.Flow) {
 		c.HasTx, c.TxID = true, m.Tx.Base().ID
 	}
 	w.ours.Verdict = would(m.Action)
-	w.ours.PcapID = w.capture(f)
+	w.ours.PcapID = w.capture(m, f)
 	w.packetVars(p)
 	w.enc.Begin(c)
 	if !p.Has(packet.FlagFlowEnd) {
@@ -190,14 +190,6 @@ func (w *Worker) logAlert(m *detect.Match, p *packet.Packet, f *flow.Flow) {
 	if w.obs != nil {
 		w.obs.Alert(c, info, f)
 	}
-}
-
-// capture is the evidence that will show the alert at hand; "" when none is kept.
-func (w *Worker) capture(f *flow.Flow) string {
-	if f == nil {
-		return w.evidence.Trigger(&w.lone, 0).String()
-	}
-	return w.evidence.Trigger(&f.Owner.(*conn).evidence, f.ID).String()
 }
 
 // would is the verdict of an alert: what its rule asks for and a mirror can't do.

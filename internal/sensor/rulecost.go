@@ -15,7 +15,7 @@ const profileEvery = 10 * time.Second
 // newEngine makes one of the worker's engines.
 func (w *Worker) newEngine(rs *detect.Ruleset) *detect.Engine {
 	e := detect.NewEngine(rs, w.cfg.Shared)
-	e.Clock = w.cfg.Clock
+	e.Clock, e.KeepBytes = w.cfg.Clock, w.cfg.Evidence != nil
 	return e
 }
 

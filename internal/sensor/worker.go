@@ -58,12 +58,6 @@ type Config struct {
 	RethrowPanics bool
 }
 
-// Evidence says how much is kept around a threat, and who takes it.
-type Evidence struct {
-	evidence.Options
-	Sink evidence.Sink // safe for concurrent use
-}
-
 // LogConfig selects the anomaly records of decoder and streams. A worker writes
 // at most maxAnomalies of them in a second of packet time.
 type LogConfig struct {
@@ -291,21 +285,6 @@ func (w *Worker) packet(p *packet.Packet) {
 		w.logFlow(f, c)
 	}
 	w.flushIfFull()
-}
-
-// Evidence are the totals of the worker's captures; zero when none are kept.
-func (w *Worker) Evidence() evidence.Counters {
-	if w.evidence == nil {
-		return evidence.Counters{}
-	}
-	return w.evidence.C
-}
-
-// keep puts a packet into the evidence of its flow.
-func (w *Worker) keep(t *evidence.Tail, p *packet.Packet) {
-	if w.evidence != nil {
-		w.evidence.Packet(t, evidence.Frame{Time: p.Time, WireLen: p.WireLen, Link: p.Link, Outer: w.outer, Data: p.Data})
-	}
 }
 
 // inspect runs detection and logging for one packet of a flow. When the
