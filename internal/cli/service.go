@@ -193,7 +193,7 @@ func (s *service) compileRules(a *app) (*sensor.Rules, *ruleReport, error) {
 		return detect.Compile(parsed.files, conf)
 	}
 	all, rep := compile(vars)
-	out := &sensor.Rules{All: all, Tenants: map[uint32]*detect.Ruleset{}}
+	out := &sensor.Rules{All: all, Tenants: map[uint32]*detect.Ruleset{}, Policy: s.sensorCfg.Policy}
 	for i, t := range s.cfg.Tenants {
 		if len(t.Vars.AddressGroups)+len(t.Vars.PortGroups) == 0 {
 			continue

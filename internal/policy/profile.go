@@ -88,10 +88,36 @@ func (r *profileRule) fits(t *Threat) bool {
 	if len(r.categories) > 0 && !slices.ContainsFunc(r.categories, func(c string) bool { return strings.EqualFold(c, t.Category) }) {
 		return false
 	}
-	if len(r.cves) > 0 && !slices.ContainsFunc(r.cves, func(c string) bool { return slices.Contains(t.CVEs, c) }) {
+	if len(r.cves) > 0 && !r.names(t.CVEs) {
 		return false
 	}
 	return r.threat == "" || strings.Contains(strings.ToLower(t.Name), r.threat)
+}
+
+// names reports whether one of cves is the rule's. Signatures write them with
+// underscores: CVE_2021_44228.
+func (r *profileRule) names(cves []string) bool {
+	for _, have := range cves {
+		for _, want := range r.cves {
+			if sameCVE(have, want) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func sameCVE(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		x, y := a[i], b[i]
+		if x != y && x|0x20 != y|0x20 && !(strings.IndexByte("-_", x) >= 0 && strings.IndexByte("-_", y) >= 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // verdictOf turns an action into what an inline firewall would have done. There

@@ -142,6 +142,11 @@ func appendOurs(b []byte, o *Ours) []byte {
 		b = jsonx.Uint(b, "vni", uint64(o.VNI))
 	}
 	b = jsonx.StringNotEmpty(b, "tenant", o.Tenant)
+	b = jsonx.StringNotEmpty(b, "eni", o.ENI)
+	b = jsonx.StringNotEmpty(b, "instance", o.Instance)
+	b = jsonx.StringNotEmpty(b, "vpc", o.VPC)
+	b = jsonx.StringNotEmpty(b, "zone_from", o.ZoneFrom)
+	b = jsonx.StringNotEmpty(b, "zone_to", o.ZoneTo)
 	b = jsonx.StringNotEmpty(b, "rule", o.Rule)
 	b = jsonx.StringNotEmpty(b, "verdict", o.Verdict)
 	b = jsonx.StringNotEmpty(b, "pcap_id", o.PcapID)

@@ -125,6 +125,11 @@ type Ours struct {
 	HasVNI        bool
 	VNI           uint32
 	Tenant        string
+	ENI           string // of the asset that the flow was seen at
+	Instance      string
+	VPC           string
+	ZoneFrom      string // of the client
+	ZoneTo        string // of the server
 	Rule          string
 	Verdict       string
 	PcapID        string // names the evidence of an alert

@@ -40,6 +40,7 @@ func goldenCases() []goldenCase {
 		{name: "unknown-udp", make: unknownUDP},
 		{name: "alerts", make: alerts},
 		{name: "anomalies", make: broken, sets: anomalies},
+		{name: "policy", make: judged, cfg: withPolicy(officePolicy)},
 	}
 }
 

@@ -21,6 +21,7 @@ type conn struct {
 	gaps      [2]bool
 	events    proto.DetectionEvents // written
 	evidence  evidence.Tail
+	judged    judgement
 }
 
 // connPool recycles conns of one worker.

@@ -25,6 +25,7 @@ type Counters struct {
 	// AnomalyOverflow counts the events of both kinds that were not written.
 	AnomalyOverflow uint64
 	FlowRecords     uint64
+	FlowsNotLogged  uint64 // the policy wants no record of them
 	OneSided        uint64 // flows that ended with one direction seen
 }
 
@@ -56,6 +57,9 @@ func (w *Worker) Snapshot() []record.Stat {
 		{Name: "tcp.reassembly_memuse", Value: fl.MemoryInUse},
 		{Name: "detect.alert", Value: w.C.Alerts},
 		{Name: "detect.alert_queue_overflow", Value: eng.AlertOverflow},
+	}
+	if w.policy != nil {
+		s = append(s, record.Stat{Name: "policy.flows_not_logged", Value: w.C.FlowsNotLogged, Ours: true})
 	}
 	s = append(s, w.decodeStats()...)
 	s = append(s, w.protocolStats()...)

@@ -6,7 +6,6 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/record"
-	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
 // header fills w.common for a record of event about p, as its packet shows it.
@@ -36,6 +35,7 @@ func (w *Worker) flowHeader(f *flow.Flow) {
 		c.SPI = f.SPI()
 	}
 	w.verdict(f, cn)
+	w.judge(f, cn)
 	c.Meta = w.metadata(f)
 	flags := f.Flags
 	if !oneSided(f) {
@@ -155,10 +155,11 @@ func (w *Worker) logAlert(m *detect.Match, p *packet.Packet, f *flow.Flow) {
 	c := w.header("alert", p, f)
 	info := w.alertInfo(m)
 	var s *proto.Session
+	var d flow.Dir
 	if f != nil {
 		s = f.Owner.(*conn).session
 		w.appProto(s, false)
-		d := f.DirOf(p)
+		d = f.DirOf(p)
 		if p.Has(packet.FlagFlowEnd) {
 			d = m.Dir // the pseudo packet travels nowhere itself
 			w.direct(f, d)
@@ -168,7 +169,7 @@ func (w *Worker) logAlert(m *detect.Match, p *packet.Packet, f *flow.Flow) {
 	if m.Tx != nil {
 		c.HasTx, c.TxID = true, m.Tx.Base().ID
 	}
-	w.ours.Verdict = would(m.Action)
+	w.ours.Verdict = w.alertVerdict(m, info, f, d)
 	w.ours.PcapID = w.capture(m, f)
 	w.packetVars(p)
 	w.enc.Begin(c)
@@ -190,17 +191,6 @@ func (w *Worker) logAlert(m *detect.Match, p *packet.Packet, f *flow.Flow) {
 	if w.obs != nil {
 		w.obs.Alert(c, info, f)
 	}
-}
-
-// would is the verdict of an alert: what its rule asks for and a mirror can't do.
-func would(a rule.Action) string {
-	switch a {
-	case rule.ActionDrop:
-		return "would-deny"
-	case rule.ActionReject:
-		return "would-reset"
-	}
-	return ""
 }
 
 // alertInfo returns what a signature says of itself, made once per signature.
@@ -381,9 +371,9 @@ func (w *Worker) logAnomaly(p *packet.Packet, f *flow.Flow, kind, event string) 
 	w.enc.End(c)
 }
 
-// logFlow writes the flow record; one with a reason is the last.
+// logFlow writes the flow record, if the policy wants it; one with a reason is
+// the last.
 func (w *Worker) logFlow(f *flow.Flow, cn *conn) {
-	w.C.FlowRecords++
 	c := &w.common
 	*c = record.Common{
 		Event: "flow", Time: f.Last, VLAN: f.VLAN[:f.VLANs],
@@ -393,10 +383,13 @@ func (w *Worker) logFlow(f *flow.Flow, cn *conn) {
 	w.flowHeader(f)
 	w.direct(f, flow.ToServer)
 	w.appProto(cn.session, f.Reason != flow.ReasonNone)
-	live := uint64(len(cn.session.Txs()))
-	w.enc.Begin(c)
-	w.enc.FlowRecord(f, cn.txs+live, cn.gaps)
-	w.enc.End(c)
+	if w.logged(f, cn) {
+		w.C.FlowRecords++
+		live := uint64(len(cn.session.Txs()))
+		w.enc.Begin(c)
+		w.enc.FlowRecord(f, cn.txs+live, cn.gaps)
+		w.enc.End(c)
+	}
 	if w.obs != nil {
 		w.obs.FlowEnd(c, f)
 	}

@@ -79,7 +79,7 @@ func NewService(cfg ServiceConfig, out Output, obs Observer) (*Service, error) {
 		cfg.Workers = max(1, runtime.GOMAXPROCS(0)-1)
 	}
 	s := &Service{cfg: cfg, out: out, start: time.Now()}
-	s.rules.Store(&Rules{All: cfg.Rules, Tenants: cfg.TenantRules})
+	s.rules.Store(&Rules{All: cfg.Rules, Tenants: cfg.TenantRules, Policy: cfg.Policy})
 	for _, opt := range cfg.Listen {
 		group, err := udp.OpenGroup(opt, cfg.Workers)
 		if err != nil {
@@ -183,7 +183,11 @@ func (l *loop) slice(ctx context.Context, s *Service, batch *capture.Batch) erro
 	for {
 		err := l.src.ReadBatch(tctx, batch)
 		if r := s.rules.Load(); r != l.gen {
-			l.w.SwapRules(r)
+			if r.All == l.gen.All {
+				l.w.SwapPolicy(r.Policy)
+			} else {
+				l.w.SwapRules(r)
+			}
 			l.gen = r
 		}
 		for i := range batch.Frames[:batch.N] {
@@ -211,7 +215,7 @@ func (l *loop) publish() {
 	l.seen.Store(snap)
 }
 
-// Reload gives every worker new rules at its next batch. The old ones are used
+// Reload gives every worker new rules, and the policy among them, at its next batch. The old ones are used
 // no longer once every worker has seen them.
 func (s *Service) Reload(r *Rules) { s.rules.Store(r) }
 

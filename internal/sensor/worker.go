@@ -13,6 +13,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/evidence"
 	"github.com/mirrorwall/mirrorwall/internal/flow"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
+	"github.com/mirrorwall/mirrorwall/internal/policy"
 	"github.com/mirrorwall/mirrorwall/internal/proto"
 	"github.com/mirrorwall/mirrorwall/internal/record"
 )
@@ -25,6 +26,7 @@ type Config struct {
 	Registry   *proto.Registry
 	Catalogue  *appid.Catalogue
 	Rules      *detect.Ruleset
+	Policy     *policy.Policy   // nil: nothing is judged
 	Shared     *detect.Shared   // nil: made by the sensor
 	Datasets   *detect.Datasets // values of data sets, across reloads
 	Reputation ReputationFiles  // the lists that iprep asks
@@ -111,7 +113,9 @@ type Worker struct {
 	expireMore bool // flows past their time are left over from the last look
 	conns      connPool
 	evidence   *evidence.Recorder // nil: none is kept
-	lone       evidence.Tail      // of the packet at hand, when it has no flow
+	policy     *policy.Policy
+	judged     policy.Flow   // memory of evaluate
+	lone       evidence.Tail // of the packet at hand, when it has no flow
 	common     record.Common
 	ours       record.Ours
 	identity   proto.Identity
@@ -130,6 +134,7 @@ type Worker struct {
 // NewWorker makes a worker that writes to out; obs may be nil.
 func NewWorker(cfg *Config, out Output, obs Observer) *Worker {
 	w := &Worker{cfg: cfg, out: out, obs: obs, infos: map[*detect.Signature]*record.AlertInfo{}, overUDP: map[*proto.Descriptor]uint64{}}
+	w.policy = cfg.Policy
 	w.dec = packet.NewDecoder(cfg.Decode)
 	w.defrag = packet.NewDefrag(cfg.Defrag)
 	if cfg.Dedup {
@@ -147,7 +152,7 @@ func NewWorker(cfg *Config, out Output, obs Observer) *Worker {
 	if e := cfg.Evidence; e != nil {
 		w.evidence = evidence.NewRecorder(e.Options, e.Sink)
 	}
-	w.wantFrames(&Rules{cfg.Rules, cfg.TenantRules})
+	w.wantFrames(&Rules{All: cfg.Rules, Tenants: cfg.TenantRules})
 	w.hashFiles(&Rules{All: cfg.Rules, Tenants: cfg.TenantRules})
 	return w
 }
@@ -167,11 +172,13 @@ func (w *Worker) wantFrames(r *Rules) {
 type Rules struct {
 	All     *detect.Ruleset
 	Tenants map[uint32]*detect.Ruleset
+	Policy  *policy.Policy // nil: none
 }
 
 // SwapRules changes the rules between two packets. The tenants must be those
 // that the worker was made with.
 func (w *Worker) SwapRules(r *Rules) {
+	w.policy = r.Policy
 	clear(w.infos) // of signatures that are gone
 	w.engine.Swap(r.All)
 	for id, e := range w.others {
