@@ -83,7 +83,8 @@ type compiler struct {
 	tagSets               map[string]*tagSet
 	regions               map[string]int
 	service               map[int]*service
-	numApps               int // nodes of apps that are applications
+	sourced               bool // a service names source ports
+	numApps               int  // nodes of apps that are applications
 	hosts                 map[int][]string
 	zone                  map[string]int
 	zonePath              [][]any

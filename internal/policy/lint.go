@@ -291,6 +291,10 @@ func (c *compiler) coversService(i, j int, left *int) bool {
 		return c.p.byDefault.has(i) && c.p.byDefault.has(j)
 	}
 	for _, n := range c.refs[j].svc {
+		if c.svc.nodes[n].rules[source].has(i) {
+			continue
+		}
+		*left -= len(c.svc.nodes[n].members)
 		for _, s := range c.leaves(n, nil, map[int]bool{}) {
 			for _, r := range s.ports {
 				*left -= int(r.last-r.first) + 1

@@ -152,6 +152,9 @@ func (c *compiler) ruleServices(i int, r *Rule, path []any) {
 // sourcePorts has the rule's services looked at one by one where one of them
 // names source ports, of which the sets know nothing.
 func (c *compiler) sourcePorts(i, n int) {
+	if !c.sourced {
+		return
+	}
 	all := c.leaves(n, nil, map[int]bool{})
 	info := &c.p.rules[i]
 	named := false

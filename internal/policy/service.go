@@ -125,6 +125,7 @@ func (c *compiler) serviceOf(s *Service, path []any) *service {
 	if s.SourcePorts == "" {
 		return out
 	}
+	c.sourced = true
 	if out.from, err = parsePorts(s.SourcePorts); err != nil {
 		c.errorf(below(path, "source_ports"), portsHint, "service %q: %v", s.Name, err)
 	}
