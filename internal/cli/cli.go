@@ -98,6 +98,7 @@ func (a *app) root() *cobra.Command {
 		a.doctorCommand(),
 		a.replayCommand(),
 		a.rulesCommand(),
+		a.configCommand(),
 		a.respondCommand(),
 		a.versionCommand(),
 	)
