@@ -11,8 +11,8 @@ import (
 )
 
 func (a *app) configCommand() *cobra.Command {
-	c := &cobra.Command{Use: "config", Short: "Import configurations"}
-	c.AddCommand(a.configImport())
+	c := &cobra.Command{Use: "config", Short: "Import and export configurations"}
+	c.AddCommand(a.configImport(), a.configExport())
 	return c
 }
 

@@ -34,3 +34,18 @@ func (r *Result) YAML() ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
+
+// Policy reads the key policy of a sensor's configuration; unknown keys in it
+// are errors, other sections are not looked at.
+func Policy(text []byte) (*policy.Document, error) {
+	var doc struct {
+		Policy policy.Document `yaml:"policy"`
+		Rest   map[string]any  `yaml:",inline"`
+	}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(&doc); err != nil {
+		return nil, fmt.Errorf("panos: %w", err)
+	}
+	return &doc.Policy, nil
+}
