@@ -144,6 +144,9 @@ func (s *service) openSensorConfig(a *app) error {
 	b := s.cfg.Rules.Budget
 	cfg.Budget = detect.Budget{Share: b.Share, Window: int64(b.Window), Floor: uint64(b.Steps), Pinned: s.cfg.Rules.Pinned}
 	cfg.Clock = ruleClock()
+	if err := s.compilePolicy(cfg); err != nil {
+		return err
+	}
 	for _, f := range s.tune {
 		f(cfg)
 	}

@@ -19,6 +19,8 @@ type Checker struct {
 	lines []string
 	root  *yaml.Node
 	errs  Errors
+	// warnings are sorted apart: the document holds with them.
+	warnings Errors
 	// secret: what is being decoded may be a secret.
 	secret bool
 	// pruned are the lists that had items without a value.
@@ -41,6 +43,29 @@ func (k *Checker) Add(path []any, hint, format string, args ...any) {
 		return
 	}
 	k.complain(n, hint, format, args...)
+}
+
+// Warn is Add for what is no error.
+func (k *Checker) Warn(path []any, hint, format string, args ...any) {
+	before := len(k.errs)
+	k.Add(path, hint, format, args...)
+	k.warnings = append(k.warnings, k.errs[before:]...)
+	k.errs = k.errs[:before]
+}
+
+// Broken reports whether something in the section key has been complained about
+// already: who looks at the whole of it would complain of what follows from that.
+func (k *Checker) Broken(key string) bool {
+	first, last := 0, len(k.lines)+1
+	for i := 0; i+1 < len(k.root.Content); i += 2 {
+		switch n := k.root.Content[i]; {
+		case n.Value == key:
+			first = n.Line
+		case first > 0:
+			last = min(last, n.Line)
+		}
+	}
+	return first > 0 && slices.ContainsFunc(k.errs, func(e *rule.Error) bool { return e.Pos.Line >= first && e.Pos.Line < max(last, first+1) })
 }
 
 // AddAt complains about the byte at offset of the text at path. Where the text
@@ -84,14 +109,17 @@ func (k *Checker) Decode(path []any, into any) (complete bool) {
 }
 
 // isSecret reports whether the text at path may be a secret: an action's
-// settings have tokens in them, and publishers of rules put access codes into
-// their URLs. Neither it nor its line is shown.
+// settings have tokens in them, as have formats of HTTP servers, and publishers of
+// rules and lists put access codes into their URLs. Neither it nor its line is
+// shown.
 func isSecret(path []any) bool {
 	switch {
 	case len(path) > 2 && path[0] == "respond":
 		return path[2] == "with"
 	case len(path) > 2 && path[0] == "rules":
 		return path[1] == "sources"
+	case len(path) > 3 && path[0] == "policy":
+		return path[1] == "external_lists" && path[3] == "url" || path[1] == "http_servers" && path[3] == "formats"
 	}
 	return false
 }
@@ -209,10 +237,10 @@ func (k *Checker) locate(n *yaml.Node, off int) (line, col int, ok bool) {
 	return n.Line, col + off, strings.HasPrefix(src[min(len(src), col-1):], n.Value)
 }
 
-// sorted returns the complaints in the order of the file, each once.
-func (k *Checker) sorted() Errors {
-	slices.SortStableFunc(k.errs, func(a, b *rule.Error) int {
+// sorted returns complaints in the order of the file, each once.
+func sorted(errs Errors) Errors {
+	slices.SortStableFunc(errs, func(a, b *rule.Error) int {
 		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
 	})
-	return slices.CompactFunc(k.errs, func(a, b *rule.Error) bool { return a.Pos == b.Pos && a.Msg == b.Msg })
+	return slices.CompactFunc(errs, func(a, b *rule.Error) bool { return a.Pos == b.Pos && a.Msg == b.Msg })
 }

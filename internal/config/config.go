@@ -20,6 +20,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mirrorwall/mirrorwall/internal/policy"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
 )
 
@@ -46,6 +47,8 @@ type Config struct {
 	Evidence     Evidence            `yaml:"evidence"`
 	Health       Health              `yaml:"health"`
 	Respond      []Respond           `yaml:"respond"`
+	// Policy is what the owner says of zones, objects, rules and profiles.
+	Policy policy.Document `yaml:"policy"`
 }
 
 // Sensor is the packet path.
@@ -157,12 +160,19 @@ type Respond struct {
 }
 
 // reserved are sections that later versions fill: they are refused by name
-// rather than as a spelling mistake.
-func reserved() []string {
-	return []string{
-		"console", "store", "bus", "zones", "addresses", "address_groups", "services", "policy", "profiles",
-		"tunnel_inspection", "log_forwarding", "users", "roles", "retention", "assets", "cloud",
+// rather than as a spelling mistake. The hint says where to look today.
+func reserved() map[string]string {
+	out := map[string]string{"cloud": "", "console": "", "store": "", "bus": "", "retention": ""}
+	for _, key := range []string{
+		"assets", "zones", "addresses", "address_groups", "external_lists", "services", "service_groups", "application_groups",
+		"application_filters", "url_categories", "schedules", "profiles", "profile_groups", "tunnel_inspection", "http_servers", "log_forwarding",
+	} {
+		out[key] = "it is a part of the policy: write policy: with " + key + ": below it"
 	}
+	for _, key := range []string{"users", "roles"} {
+		out[key] = "accounts are not part of the configuration: the console keeps them"
+	}
+	return out
 }
 
 // Default is a working configuration.
@@ -225,18 +235,29 @@ func (e Errors) Error() string { return rule.Errors(e).Error() }
 func (e Errors) Hint() string { return "the keys are described in docs/config.md" }
 
 // Parse reads a document over the defaults. name stands in the errors, which
-// are of type Errors: all that is wrong, also with what checks look at.
+// are of type Errors: all that is wrong, also with what checks look at. Warnings
+// are left out; Examine has them.
 func Parse(name string, text []byte, checks ...Check) (*Config, error) {
+	c, errs, _ := Examine(name, text, checks...)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return c, nil
+}
+
+// Examine is Parse that tells warnings, too: what holds as it is written, and is
+// hardly meant. The configuration is nil when there are errors.
+func Examine(name string, text []byte, checks ...Check) (c *Config, errs, warnings Errors) {
 	k := &Checker{name: name, pruned: map[*yaml.Node]bool{}}
 	if len(text) > maxBytes {
 		k.put(1, 1, "", "", fmt.Sprintf("want at most %d bytes", maxBytes))
-		return nil, k.errs
+		return nil, k.errs, nil
 	}
 	k.lines = strings.Split(string(text), "\n")
 	if !k.read(text) {
-		return nil, k.sorted()
+		return nil, sorted(k.errs), nil
 	}
-	c := Default()
+	c = Default()
 	k.checkTop()
 	k.walk(k.root, reflect.TypeFor[Config]())
 	if err := k.root.Decode(c); err != nil && len(k.errs) == 0 {
@@ -247,9 +268,9 @@ func Parse(name string, text []byte, checks ...Check) (*Config, error) {
 		check(c, k)
 	}
 	if len(k.errs) > 0 {
-		return nil, k.sorted()
+		c = nil
 	}
-	return c, nil
+	return c, sorted(k.errs), sorted(k.warnings)
 }
 
 // read parses the YAML; it returns false when nothing more can be said.
@@ -285,11 +306,12 @@ func (k *Checker) checkTop() {
 	version := false
 	for i := 0; i+1 < len(k.root.Content); {
 		key := k.root.Content[i]
+		hint, isReserved := reserved()[key.Value]
 		switch {
 		case key.Value == "version":
 			version = true
-		case slices.Contains(reserved(), key.Value):
-			k.complain(key, "", "section %s is reserved for a later version", key.Value)
+		case isReserved:
+			k.complain(key, hint, "section %s is reserved for a later version", key.Value)
 			k.root.Content = slices.Delete(k.root.Content, i, i+2)
 			continue
 		}

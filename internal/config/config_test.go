@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mirrorwall/mirrorwall/apps"
+	"github.com/mirrorwall/mirrorwall/internal/appid"
+	"github.com/mirrorwall/mirrorwall/internal/policy"
 )
 
 // TestGood loads every testdata/*.good.yaml.
@@ -142,14 +147,33 @@ func TestSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := bytes.Index(text, []byte("\n#respond:"))
-	if i < 0 {
-		t.Fatal("the sample shows no match list")
+	for _, section := range []string{"policy", "respond"} {
+		text = uncommented(t, text, section)
 	}
-	text = append(text[:i:i], bytes.ReplaceAll(text[i:], []byte("\n#"), []byte("\n"))...)
-	if c, err := Parse("mirrorwall.yaml", text); err != nil || len(c.Respond) != 1 {
-		t.Errorf("the sample's example: %v", err)
+	catalogue, err := appid.Load(apps.FS)
+	if err != nil {
+		t.Fatal(err)
 	}
+	c, errs, warnings := Examine("mirrorwall.yaml", text, CheckPolicy(policy.Env{Apps: catalogue}))
+	if len(errs) > 0 || len(c.Respond) != 1 || len(c.Policy.Rules) != 3 {
+		t.Errorf("the sample's examples: %v", errs)
+	}
+	if len(warnings) > 0 {
+		t.Errorf("the sample's policy: %v", warnings)
+	}
+}
+
+// uncommented takes the '#' away from an example: the lines from that with its
+// key to the next that is no comment.
+func uncommented(t *testing.T, text []byte, section string) []byte {
+	t.Helper()
+	before, example, ok := bytes.Cut(text, []byte("\n#"+section+":"))
+	if !ok {
+		t.Fatal("the sample has no example of " + section)
+	}
+	example, after, _ := bytes.Cut(example, []byte("\n\n"))
+	example = bytes.ReplaceAll(example, []byte("\n#"), []byte("\n"))
+	return slices.Concat(before, []byte("\n"+section+":"), example, []byte("\n\n"), after)
 }
 
 func FuzzConfig(f *testing.F) {

@@ -3,11 +3,14 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/mirrorwall/mirrorwall/internal/policy"
 )
 
 // withoutAliases takes aliases and merge keys out of a document, each with a
@@ -113,16 +116,13 @@ func (k *Checker) walkStruct(n *yaml.Node, t reflect.Type) bool {
 	if !k.isMapping(n) {
 		return false
 	}
-	fields := map[string]reflect.Type{}
-	var names []string
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "" {
-			fields[name] = f.Type
-			names = append(names, name)
-		}
+	if t == reflect.TypeFor[policy.HTTPFormat]() && !k.secret {
+		// Its headers have tokens in them.
+		k.secret = true
+		defer func() { k.secret = false }()
 	}
-	slices.Sort(names)
+	fields := map[string]reflect.Type{}
+	fieldsOf(t, fields)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if ft, ok := fields[key.Value]; ok {
@@ -130,10 +130,24 @@ func (k *Checker) walkStruct(n *yaml.Node, t reflect.Type) bool {
 			continue
 		}
 		// What stands behind a key that nobody knows may be a secret.
-		k.complainMasked(key, key, meant(key.Value, names), "unknown key %q", key.Value)
+		k.complainMasked(key, key, meant(key.Value, slices.Sorted(maps.Keys(fields))), "unknown key %q", key.Value)
 	}
 	k.unique(n)
 	return true
+}
+
+// fieldsOf collects the keys of a struct, with those of structs that it has
+// inline.
+func fieldsOf(t reflect.Type, into map[string]reflect.Type) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		switch name, opt, _ := strings.Cut(f.Tag.Get("yaml"), ","); {
+		case name != "":
+			into[name] = f.Type
+		case opt == "inline":
+			fieldsOf(f.Type, into)
+		}
+	}
 }
 
 func (k *Checker) isMapping(n *yaml.Node) bool {

@@ -53,6 +53,7 @@ func (c *Config) validate(k *Checker) {
 	c.validateRules(k)
 	c.validateEvidence(k)
 	c.validateRespond(k)
+	c.validatePolicy(k)
 }
 
 // validateListen refuses one address twice: the kernel would split the traffic
@@ -156,20 +157,30 @@ func (c *Config) validateRespond(k *Checker) {
 			k.Add(At("respond", i, "name"), "", "respond: name: want letters, digits, - and _, got %q", r.Name)
 		}
 		names[r.Name] = true
-		if logs := record.Logs(); r.Log != "" && !slices.Contains(logs, r.Log) {
-			k.Add(At("respond", i, "log"), meant(r.Log, logs), "respond: %s: log: want one of %s, got %q", r.Name, strings.Join(logs, ", "), r.Log)
-		}
+		checkLog(k, At("respond", i, "log"), r.Log, "respond: "+r.Name)
 		if r.Action == "" {
 			k.Add(At("respond", i), "", "respond: %s: want an action", r.Name)
 		}
-		_, err := filter.Parse(r.Filter)
-		var fe *filter.Error
-		switch {
-		case errors.As(err, &fe):
-			k.AddAt(At("respond", i, "filter"), fe.Offset, fe.Hint, "respond: %s: filter: %s", r.Name, fe.Msg)
-		case err != nil:
-			k.Add(At("respond", i, "filter"), "", "respond: %s: %v", r.Name, err)
-		}
+		checkFilter(k, At("respond", i, "filter"), r.Filter, "respond: "+r.Name)
+	}
+}
+
+// checkLog wants the name of a log, or nothing; where begins the complaint.
+func checkLog(k *Checker, path []any, log, where string) {
+	if logs := record.Logs(); log != "" && !slices.Contains(logs, log) {
+		k.Add(path, meant(log, logs), "%s: log: want one of %s, got %q", where, strings.Join(logs, ", "), log)
+	}
+}
+
+// checkFilter wants a filter, or nothing; where begins the complaint.
+func checkFilter(k *Checker, path []any, text, where string) {
+	_, err := filter.Parse(text)
+	var fe *filter.Error
+	switch {
+	case errors.As(err, &fe):
+		k.AddAt(path, fe.Offset, fe.Hint, "%s: filter: %s", where, fe.Msg)
+	case err != nil:
+		k.Add(path, "", "%s: %v", where, err)
 	}
 }
 

@@ -70,8 +70,12 @@ func checkDefault(t *testing.T, key, text string, def reflect.Value) {
 // their element's zero value.
 func walk(prefix string, v reflect.Value, visit func(string, reflect.Value)) {
 	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
-		if name == "" {
+		name, opt, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+		switch {
+		case opt == "inline":
+			walk(prefix, v.Field(i), visit)
+			continue
+		case name == "":
 			continue
 		}
 		key, f := prefix+name, v.Field(i)

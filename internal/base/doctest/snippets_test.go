@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"github.com/mirrorwall/mirrorwall/apps"
+	"github.com/mirrorwall/mirrorwall/internal/appid"
 	"github.com/mirrorwall/mirrorwall/internal/config"
 	"github.com/mirrorwall/mirrorwall/internal/detect"
+	"github.com/mirrorwall/mirrorwall/internal/policy"
 	"github.com/mirrorwall/mirrorwall/internal/record/filter"
 	"github.com/mirrorwall/mirrorwall/internal/respond/webhook"
 	"github.com/mirrorwall/mirrorwall/internal/rule"
@@ -32,12 +34,16 @@ func snippets(t *testing.T, meant func(fence) bool, check func(t *testing.T, nam
 	}
 }
 
-// TestConfigurations loads every configuration, and makes its webhooks but for
-// their secrets.
+// TestConfigurations loads every configuration, compiles its policy, and makes
+// its webhooks but for their secrets.
 func TestConfigurations(t *testing.T) {
+	catalogue, err := appid.Load(apps.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
 	meant := func(f fence) bool { return f.lang == "yaml" && strings.HasPrefix(f.text, "version:") }
 	snippets(t, meant, func(t *testing.T, name string, f fence) {
-		cfg, err := config.Parse(name, []byte(f.text))
+		cfg, err := config.Parse(name, []byte(f.text), config.CheckPolicy(policy.Env{Apps: catalogue}))
 		if err != nil {
 			t.Error(err)
 			return
