@@ -11,8 +11,8 @@ import (
 )
 
 func (a *app) configCommand() *cobra.Command {
-	c := &cobra.Command{Use: "config", Short: "Import and export configurations"}
-	c.AddCommand(a.configImport(), a.configExport())
+	c := &cobra.Command{Use: "config", Short: "Check, compare, import and export configurations"}
+	c.AddCommand(a.configCheck(), a.configDiff(), a.configImport(), a.configExport())
 	return c
 }
 
