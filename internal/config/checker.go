@@ -116,6 +116,8 @@ func isSecret(path []any) bool {
 	switch {
 	case len(path) > 2 && path[0] == "respond":
 		return path[2] == "with"
+	case len(path) == 2 && path[0] == "store":
+		return path[1] == "url"
 	case len(path) > 2 && path[0] == "rules":
 		return path[1] == "sources"
 	case len(path) > 3 && path[0] == "policy":

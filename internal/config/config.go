@@ -46,6 +46,8 @@ type Config struct {
 	EVE          EVE                 `yaml:"eve"`
 	Evidence     Evidence            `yaml:"evidence"`
 	Health       Health              `yaml:"health"`
+	Console      Console             `yaml:"console"`
+	Store        Store               `yaml:"store"`
 	Respond      []Respond           `yaml:"respond"`
 	// Policy is what the owner says of zones, objects, rules and profiles.
 	Policy policy.Document `yaml:"policy"`
@@ -162,7 +164,7 @@ type Respond struct {
 // reserved are sections that later versions fill: they are refused by name
 // rather than as a spelling mistake. The hint says where to look today.
 func reserved() map[string]string {
-	out := map[string]string{"cloud": "", "console": "", "store": "", "bus": "", "retention": ""}
+	out := map[string]string{"cloud": "", "bus": "", "retention": ""}
 	for _, key := range []string{
 		"assets", "zones", "addresses", "address_groups", "external_lists", "services", "service_groups", "application_groups",
 		"application_filters", "url_categories", "schedules", "profiles", "profile_groups", "tunnel_inspection", "http_servers", "log_forwarding",
@@ -192,6 +194,8 @@ func Default() *Config {
 		EVE:      EVE{Path: "/var/log/mirrorwall/eve.json", RotateBytes: 1 << 30, RotateEvery: Duration(24 * time.Hour), Keep: 7},
 		Evidence: Evidence{Keep: true, MaxBytes: 1 << 30, Before: 16, After: 16, Ring: 16 << 20},
 		Health:   Health{Address: "127.0.0.1:9470"},
+		Console:  defaultConsole(),
+		Store:    defaultStore(),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -174,6 +175,24 @@ func uncommented(t *testing.T, text []byte, section string) []byte {
 	example, after, _ := bytes.Cut(example, []byte("\n\n"))
 	example = bytes.ReplaceAll(example, []byte("\n#"), []byte("\n"))
 	return slices.Concat(before, []byte("\n"+section+":"), example, []byte("\n\n"), after)
+}
+
+// TestRetention: a log type that is named has limits of its own only.
+func TestRetention(t *testing.T) {
+	c, err := Load("testdata/full.good.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &c.Store.Retention
+	if got, want := r.Of("traffic"), (Keep{Age: Duration(7 * 24 * time.Hour), Bytes: 100 << 30}); got != want {
+		t.Errorf("traffic: %+v, want %+v", got, want)
+	}
+	if got, want := r.Of("dns"), (Keep{Age: Duration(90 * 24 * time.Hour)}); got != want {
+		t.Errorf("dns: %+v, want %+v", got, want)
+	}
+	if c.ConsoleState() != "/tmp/console" || c.StorePath() != filepath.Join("/tmp/mw", "store") {
+		t.Errorf("folders %s, %s", c.ConsoleState(), c.StorePath())
+	}
 }
 
 func FuzzConfig(f *testing.F) {

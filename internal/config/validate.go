@@ -53,6 +53,8 @@ func (c *Config) validate(k *Checker) {
 	c.validateRules(k)
 	c.validateEvidence(k)
 	c.validateRespond(k)
+	c.validateConsole(k)
+	c.validateStore(k)
 	c.validatePolicy(k)
 }
 

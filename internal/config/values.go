@@ -100,8 +100,14 @@ func (s *Size) UnmarshalYAML(n *yaml.Node) error {
 // Duration is a time span such as 90s, 5m, 24h.
 type Duration time.Duration
 
-// UnmarshalYAML reads Go's notation.
+// UnmarshalYAML reads Go's notation, and whole days.
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
+	if days, ok := strings.CutSuffix(n.Value, "d"); ok {
+		if v, err := strconv.ParseUint(days, 10, 16); err == nil {
+			*d = Duration(time.Duration(v) * 24 * time.Hour)
+			return nil
+		}
+	}
 	v, err := time.ParseDuration(n.Value)
 	if err != nil || v < 0 {
 		return bad("want a time span such as 90s, 5m or 24h, got %q", n.Value)
