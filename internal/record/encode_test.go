@@ -200,6 +200,7 @@ func TestParseEVE(t *testing.T) {
 		JA4: "t13d1516h2_8daaf6152771_02713d6af862", ThreatID: 9000001, ThreatName: `A "quoted" name` + "\x1b[2J",
 		ThreatCategory: "Web attack", Severity: record.High, MITRE: []string{"T1190"}, Query: got.Query,
 		BytesSent: 500, BytesReceived: 6000, PacketsSent: 5, PacketsReceived: 6,
+		Start: time.Date(2023, 11, 14, 22, 13, 18, 123456000, time.UTC),
 	}
 	if !got.Time.Equal(time.Unix(0, at-at%1000)) {
 		t.Errorf("time %v", got.Time)

@@ -52,7 +52,18 @@ type Entry struct {
 	PacketsReceived  uint64
 	Elapsed          uint64 // seconds
 	EndReason        string
-	Raw              []byte // the EVE line, borrowed
+	Start            time.Time // of the flow
+	ZoneFrom, ZoneTo string
+	ENI              string
+	Instance         string
+	VPC              string
+	PcapID           string
+
+	// Of the logs auth, config, response and system.
+	Admin, Client, Command, Path, Result string
+	EventID, Object, Module, Description string
+
+	Raw []byte // the EVE line, borrowed
 }
 
 // wire is the part of an EVE line that an Entry keeps.
@@ -118,6 +129,7 @@ type wireFlow struct {
 	BytesTC   uint64 `json:"bytes_toclient"`
 	Age       uint64 `json:"age"`
 	Reason    string `json:"reason"`
+	Start     string `json:"start"`
 }
 
 type wireAnom struct {
@@ -136,6 +148,23 @@ type wireOurs struct {
 	Rule     string   `json:"rule"`
 	Verdict  string   `json:"verdict"`
 	Flags    []string `json:"flags"`
+	ZoneFrom string   `json:"zone_from"`
+	ZoneTo   string   `json:"zone_to"`
+	ENI      string   `json:"eni"`
+	Instance string   `json:"instance"`
+	VPC      string   `json:"vpc"`
+	PcapID   string   `json:"pcap_id"`
+
+	Admin       string `json:"admin"`
+	Client      string `json:"client"`
+	Command     string `json:"cmd"`
+	Path        string `json:"path"`
+	Result      string `json:"result"`
+	EventID     string `json:"eventid"`
+	Object      string `json:"object"`
+	Module      string `json:"module"`
+	Severity    string `json:"severity"`
+	Description string `json:"description"`
 }
 
 // eveTime is EVE's form of a timestamp.
@@ -154,7 +183,7 @@ func ParseEVE(line []byte) (*Entry, error) {
 	e := &Entry{
 		Log: LogOf(w.Event), Event: w.Event, Time: at, FlowID: w.FlowID, CommunityID: w.Community,
 		Src: w.SrcIP, Dst: w.DstIP, SrcPort: w.SrcPort, DstPort: w.DstPort,
-		Proto: lower(w.Proto), Direction: w.Direction, Raw: line,
+		Proto: lower(w.Proto), Raw: line,
 	}
 	e.protocols(&w)
 	e.threat(&w)
@@ -168,6 +197,11 @@ func LogOf(event string) string {
 		if k.EVE == event {
 			return k.Log
 		}
+	}
+	// These are never in eve.json: Suricata's schema is closed.
+	switch event {
+	case "auth", "config", "response", "system", "tunnel":
+		return event
 	}
 	return ""
 }
@@ -185,27 +219,32 @@ func Logs() []string {
 }
 
 func (e *Entry) protocols(w *wire) {
-	if h := w.HTTP; h != nil {
+	if h := w.HTTP; h != nil && slices.Contains(httpLogs(), e.Log) {
 		e.Hostname, e.URL, e.Method, e.Status = h.Hostname, h.URL, h.Method, h.Status
 		e.UserAgent, e.Referer, e.ContentType = h.UserAgent, h.Referer, h.ContentType
 	}
 	if t := w.TLS; t != nil {
 		e.Hostname = t.SNI
 	}
-	if d := w.DNS; d != nil && len(d.Queries) > 0 {
+	if d := w.DNS; d != nil && len(d.Queries) > 0 && slices.Contains(dnsLogs(), e.Log) {
 		e.Query = d.Queries[0].Name
 	}
-	if f := w.File; f != nil {
+	if f := w.File; f != nil && slices.Contains(fileLogs(), e.Log) {
 		e.FileName, e.FileDigest, e.FileType = f.Name, f.SHA256, f.Type
 	}
-	if f := w.Flow; f != nil {
+	if f := w.Flow; f != nil && slices.Contains(flowLogs(), e.Log) {
 		e.BytesSent, e.BytesReceived = f.BytesTS, f.BytesTC
 		e.PacketsSent, e.PacketsReceived = f.PacketsTS, f.PacketsTC
 		e.Elapsed, e.EndReason = f.Age, f.Reason
+		e.Start, _ = time.Parse(eveTime, f.Start) // absent or odd: none
 	}
 }
 
 func (e *Entry) threat(w *wire) {
+	if e.Log != "threat" {
+		return
+	}
+	e.Direction = w.Direction
 	if a := w.Anomaly; a != nil {
 		e.ThreatName, e.ThreatCategory = a.Event, "protocol-anomaly"
 	}
@@ -233,6 +272,17 @@ func (e *Entry) ours(o *wireOurs) {
 	}
 	if o.VNI != nil {
 		e.VNI, e.HasVNI = *o.VNI, true
+	}
+	e.ZoneFrom, e.ZoneTo, e.ENI, e.Instance, e.VPC = o.ZoneFrom, o.ZoneTo, o.ENI, o.Instance, o.VPC
+	if e.Log == "threat" {
+		e.PcapID = o.PcapID
+	}
+	if slices.Contains(eventLogs(), e.Log) {
+		e.Admin, e.Client, e.Command, e.Path, e.Result = o.Admin, o.Client, o.Command, o.Path, o.Result
+		e.EventID, e.Object, e.Module, e.Description = o.EventID, o.Object, o.Module, o.Description
+	}
+	if s, ok := ParseSeverity(o.Severity); ok && e.Log == "system" {
+		e.Severity = s
 	}
 }
 

@@ -289,15 +289,13 @@ func valueOf(f record.Field) func(*record.Entry) string {
 		return func(e *record.Entry) string { return f.Time(e).UTC().Format("2006/01/02 15:04:05") }
 	case f.List != nil:
 		return func(e *record.Entry) string { return strings.Join(f.List(e), ",") }
-	case f.Addrs != nil:
-		return func(e *record.Entry) string {
-			if a := f.Addrs(e)[0]; a.IsValid() {
-				return a.String()
-			}
-			return ""
-		}
 	}
-	return func(e *record.Entry) string { return strconv.FormatUint(f.Numbers(e)[0], 10) }
+	return func(e *record.Entry) string {
+		if a := f.Addr(e); a.IsValid() {
+			return a.String()
+		}
+		return ""
+	}
 }
 
 func escapeJSON(s string) string {

@@ -60,20 +60,22 @@ func FieldNamed(name string) (record.Field, error) {
 // Values writes an entry's values of a field as a filter would: none when it is
 // absent from a list, both ends for "addr" and "port".
 func Values(f *record.Field, e *record.Entry) []string {
-	switch f.Kind {
-	case record.KindAddr:
+	if f.Either != nil {
 		var out []string
-		for _, a := range f.Addrs(e) {
-			if a.IsValid() {
-				out = append(out, a.Unmap().String())
+		for _, name := range f.Either {
+			if end, err := FieldNamed(name); err == nil {
+				out = append(out, Values(&end, e)...)
 			}
 		}
 		return out
-	case record.KindNumber:
-		if f.Numbers != nil {
-			v := f.Numbers(e)
-			return []string{strconv.FormatUint(v[0], 10), strconv.FormatUint(v[1], 10)}
+	}
+	switch f.Kind {
+	case record.KindAddr:
+		if a := f.Addr(e); a.IsValid() {
+			return []string{a.Unmap().String()}
 		}
+		return nil
+	case record.KindNumber:
 		return []string{strconv.FormatUint(f.Number(e), 10)}
 	case record.KindSeverity:
 		return []string{f.Sev(e).String()}

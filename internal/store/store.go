@@ -119,7 +119,7 @@ type Grouping struct {
 	Field string  // by any of its names in the field catalogue
 	By    Measure // empty: ByCount
 	Limit int     // 1 to MaxGroups
-	// Prefix keeps only values that begin with it, without regard to ASCII case;
+	// Prefix keeps only values that begin with it, without regard to case;
 	// for completion.
 	Prefix string
 }

@@ -1,10 +1,10 @@
 package filter
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,133 +17,209 @@ import (
 // counted repetition makes their programs up to a thousand times as long.
 const maxRegexp = 512
 
-// compare types one test; op is one of operators(f.Kind).
-func compare(f *record.Field, op, value string) (node, error) {
-	switch f.Kind {
+// compare types the value of a test; op is one of operators(kind). The negation
+// of neq and notin is the caller's.
+func compare(kind record.FieldKind, op, value string) (comparison, error) {
+	switch kind {
 	case record.KindAddr:
-		return compareAddr(f, op, value)
+		return parsePrefix(value)
 	case record.KindNumber:
-		return compareNumber(f, op, value)
+		return compareNumber(op, value)
 	case record.KindSeverity:
-		return compareSeverity(f, op, value)
+		s, ok := record.ParseSeverity(value)
+		if !ok {
+			return nil, fmt.Errorf("want informational, low, medium, high or critical, got %q", value)
+		}
+		return severity{op, s}, nil
 	case record.KindTime:
-		return compareTime(f, op, value)
+		return compareTime(op, value)
 	case record.KindList:
-		return compareList(f, op, value), nil
+		return element{lowered(value), op == "contains"}, nil
 	}
-	return compareText(f, op, value)
+	return compareText(op, value)
 }
 
-func negate(n test, yes bool) test {
-	if !yes {
-		return n
-	}
-	return func(e *record.Entry, now time.Time) bool { return !n(e, now) }
-}
+// network is the addresses of a prefix. An absent address is in none.
+type network struct{ netip.Prefix }
 
-func compareAddr(f *record.Field, op, value string) (node, error) {
-	prefix, err := parsePrefix(value)
-	if err != nil {
-		return nil, err
-	}
-	return negate(func(e *record.Entry, _ time.Time) bool {
-		a := f.Addrs(e)
-		return a[0].IsValid() && prefix.Contains(a[0].Unmap()) || a[1].IsValid() && prefix.Contains(a[1].Unmap())
-	}, op == "notin" || op == "neq"), nil
+func (n network) match(f *record.Field, e *record.Entry, _ time.Time) bool {
+	a := f.Addr(e)
+	return a.IsValid() && n.Contains(a.Unmap())
 }
 
 // parsePrefix reads an address or a network; host bits of a network are
 // ignored, as PAN-OS does.
-func parsePrefix(value string) (netip.Prefix, error) {
-	if strings.Contains(value, "/") {
-		p, err := netip.ParsePrefix(value)
-		if err != nil {
-			return p, fmt.Errorf("want an address or network, got %q", value)
+func parsePrefix(value string) (comparison, error) {
+	p, err := netip.ParsePrefix(value)
+	if !strings.Contains(value, "/") {
+		var a netip.Addr
+		if a, err = netip.ParseAddr(value); err == nil && a.Zone() == "" {
+			a = a.Unmap()
+			return network{netip.PrefixFrom(a, a.BitLen())}, nil
 		}
-		return p.Masked(), nil
+		p = netip.Prefix{}
 	}
-	a, err := netip.ParseAddr(value)
-	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("want an address or network, got %q", value)
+	if err != nil || !p.IsValid() {
+		return nil, fmt.Errorf("want an address or network, got %q", value)
 	}
-	a = a.Unmap()
-	return netip.PrefixFrom(a, a.BitLen()), nil
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return network{p.Masked()}, nil
 }
 
-// ordered turns the result of a comparison into an answer.
-func ordered(op string, c int) bool {
+// number is a comparison with a number: eq, geq, leq, gt, lt.
+type number struct {
+	op string
+	n  uint64
+}
+
+func (c number) match(f *record.Field, e *record.Entry, _ time.Time) bool {
+	return ordered(c.op, f.Number(e), c.n)
+}
+
+// numbers is one of several.
+type numbers []uint64
+
+func (c numbers) match(f *record.Field, e *record.Entry, _ time.Time) bool {
+	return slices.Contains(c, f.Number(e))
+}
+
+func compareNumber(op, value string) (comparison, error) {
+	if op != "in" && op != "notin" {
+		n, err := parseNumber(value)
+		if op == "neq" {
+			op = "eq"
+		}
+		return number{op, n}, err
+	}
+	var all numbers
+	for _, w := range words(value) {
+		n, err := parseNumber(w)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+	}
+	if all == nil {
+		return nil, fmt.Errorf("want numbers, got %q", value)
+	}
+	return all, nil
+}
+
+func parseNumber(s string) (uint64, error) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("want a number, got %q", s)
+	}
+	return n, nil
+}
+
+// words splits a list of values.
+func words(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// ordered compares; "neq" is negated by the caller.
+func ordered[T ~uint8 | ~uint64](op string, a, b T) bool {
 	switch op {
-	case "eq":
-		return c == 0
-	case "neq":
-		return c != 0
 	case "geq":
-		return c >= 0
+		return a >= b
 	case "leq":
-		return c <= 0
+		return a <= b
 	case "gt":
-		return c > 0
+		return a > b
+	case "lt":
+		return a < b
 	}
-	return c < 0
+	return a == b
 }
 
-func compareNumber(f *record.Field, op, value string) (node, error) {
-	n, err := strconv.ParseUint(value, 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("want a number, got %q", value)
-	}
-	if f.Numbers == nil {
-		return test(func(e *record.Entry, _ time.Time) bool { return ordered(op, cmp.Compare(f.Number(e), n)) }), nil
-	}
-	positive := op
-	if op == "neq" {
-		positive = "eq"
-	}
-	return negate(func(e *record.Entry, _ time.Time) bool {
-		v := f.Numbers(e)
-		return ordered(positive, cmp.Compare(v[0], n)) || ordered(positive, cmp.Compare(v[1], n))
-	}, op == "neq"), nil
+type severity struct {
+	op string
+	s  record.Severity
 }
 
-func compareSeverity(f *record.Field, op, value string) (node, error) {
-	s, ok := record.ParseSeverity(value)
-	if !ok {
-		return nil, fmt.Errorf("want informational, low, medium, high or critical, got %q", value)
-	}
-	return test(func(e *record.Entry, _ time.Time) bool { return ordered(op, cmp.Compare(f.Sev(e), s)) }), nil
+func (c severity) match(f *record.Field, e *record.Entry, _ time.Time) bool {
+	return ordered(c.op, f.Sev(e), c.s)
 }
 
-func compareList(f *record.Field, op, value string) node {
-	return negate(func(e *record.Entry, _ time.Time) bool {
-		return slices.ContainsFunc(f.List(e), func(v string) bool {
-			if op == "contains" {
-				return strings.Contains(strings.ToLower(v), strings.ToLower(value))
-			}
-			return strings.EqualFold(v, value)
-		})
-	}, op == "neq")
+// lowered is what texts are compared as: each letter in its lower case, by
+// Unicode's simple mapping, as DuckDB and ClickHouse have it.
+func lowered(s string) string { return strings.ToLower(s) }
+
+// element asks whether a list has a value or, in part, a text.
+type element struct {
+	low  string
+	part bool
 }
 
-func compareText(f *record.Field, op, value string) (node, error) {
-	low := strings.ToLower(value)
-	get := func(e *record.Entry) string { return strings.ToLower(f.Text(e)) }
-	switch op {
+func (c element) match(f *record.Field, e *record.Entry, _ time.Time) bool {
+	return slices.ContainsFunc(f.List(e), func(v string) bool {
+		if c.part {
+			return strings.Contains(lowered(v), c.low)
+		}
+		return lowered(v) == c.low
+	})
+}
+
+// text compares with one text: eq, contains, startswith.
+type text struct{ op, low string }
+
+func (c text) match(f *record.Field, e *record.Entry, _ time.Time) bool {
+	v := lowered(f.Text(e))
+	switch c.op {
 	case "contains":
-		return test(func(e *record.Entry, _ time.Time) bool { return strings.Contains(get(e), low) }), nil
+		return strings.Contains(v, c.low)
 	case "startswith":
-		return test(func(e *record.Entry, _ time.Time) bool { return strings.HasPrefix(get(e), low) }), nil
-	case "matches":
-		if len(value) > maxRegexp {
-			return nil, fmt.Errorf("want at most %d bytes of regular expression, got %d", maxRegexp, len(value))
-		}
-		re, err := regexp.Compile(value)
-		if err != nil {
-			return nil, fmt.Errorf("want a regular expression: %w", err)
-		}
-		return test(func(e *record.Entry, _ time.Time) bool { return re.MatchString(f.Text(e)) }), nil
-	case "in", "notin":
-		words := strings.FieldsFunc(low, func(r rune) bool { return r == ',' || r == ' ' })
-		return negate(func(e *record.Entry, _ time.Time) bool { return slices.Contains(words, get(e)) }, op == "notin"), nil
+		return strings.HasPrefix(v, c.low)
 	}
-	return negate(func(e *record.Entry, _ time.Time) bool { return get(e) == low }, op == "neq"), nil
+	return v == c.low
+}
+
+// oneOf is one of several texts, in lower case.
+type oneOf []string
+
+func (c oneOf) match(f *record.Field, e *record.Entry, _ time.Time) bool {
+	return slices.Contains(c, lowered(f.Text(e)))
+}
+
+// pattern is a regular expression.
+type pattern struct {
+	re *regexp.Regexp
+	// canonical says every flag in the expression itself, so that an engine of
+	// RE2's language reads it alike whatever its defaults are.
+	canonical string
+}
+
+func (c pattern) match(f *record.Field, e *record.Entry, _ time.Time) bool {
+	return c.re.MatchString(f.Text(e))
+}
+
+func compareText(op, value string) (comparison, error) {
+	switch op {
+	case "matches":
+		return comparePattern(value)
+	case "in", "notin":
+		return oneOf(words(lowered(value))), nil
+	case "contains", "startswith":
+		return text{op, lowered(value)}, nil
+	}
+	return text{"eq", lowered(value)}, nil
+}
+
+func comparePattern(value string) (comparison, error) {
+	if len(value) > maxRegexp {
+		return nil, fmt.Errorf("want at most %d bytes of regular expression, got %d", maxRegexp, len(value))
+	}
+	tree, err := syntax.Parse(value, syntax.Perl)
+	if err != nil {
+		return nil, fmt.Errorf("want a regular expression: %w", err)
+	}
+	canonical := tree.String()
+	re, err := regexp.Compile(canonical)
+	if err != nil {
+		return nil, fmt.Errorf("want a regular expression: %w", err)
+	}
+	return pattern{re, canonical}, nil
 }

@@ -11,7 +11,10 @@
 // quoted texts, addresses and networks, numbers, severities and times. The
 // package owns lexer, parser, typing and the predicate; the fields, each under
 // PAN-OS's names and ours, come from record's catalogue. Texts compare without
-// regard to case, but for "matches". It knows neither stores nor displays.
+// regard to case, but for "matches". It knows no displays.
+//
+// The typed tree has two back ends that give the same answer: Match looks at a
+// record, SQL writes a condition with bound parameters.
 package filter
 
 import (
@@ -89,42 +92,6 @@ func (f *Filter) String() string { return f.text }
 func (f *Filter) Match(e *record.Entry, now time.Time) bool {
 	return f.root == nil || f.root.match(e, now)
 }
-
-// node is a part of the typed tree.
-type node interface {
-	match(e *record.Entry, now time.Time) bool
-}
-
-type and []node
-
-func (n and) match(e *record.Entry, now time.Time) bool {
-	for _, x := range n {
-		if !x.match(e, now) {
-			return false
-		}
-	}
-	return true
-}
-
-type or []node
-
-func (n or) match(e *record.Entry, now time.Time) bool {
-	for _, x := range n {
-		if x.match(e, now) {
-			return true
-		}
-	}
-	return false
-}
-
-type not struct{ x node }
-
-func (n not) match(e *record.Entry, now time.Time) bool { return !n.x.match(e, now) }
-
-// test is a leaf: a closure over a field, an operator and a typed value.
-type test func(e *record.Entry, now time.Time) bool
-
-func (t test) match(e *record.Entry, now time.Time) bool { return t(e, now) }
 
 func fieldIndex() map[string]*record.Field {
 	fields := record.Fields()

@@ -132,6 +132,15 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		x.Match(entry(), time.Now())
+		x.Warnings()
+		x.Span(time.Now())
+		x.Needles()
+		for _, d := range []Dialect{DuckDB, ClickHouse} {
+			if where, args := x.SQL(d, "threat", time.Now()); strings.Count(where, "?") != len(args) {
+				t.Fatalf("%s takes %d parameters, has %d", where, strings.Count(where, "?"), len(args))
+			}
+		}
+		Complete(s)
 	})
 }
 

@@ -158,7 +158,7 @@ func (p *parser) comparison() (node, error) {
 	}
 	f := p.fields[strings.ToLower(name.text)]
 	if f == nil {
-		hint := "fields are listed in docs/filter.md"
+		hint := "fields are listed in docs/fields.md"
 		if near := rule.Nearest(name.text, slices.Collect(maps.Keys(p.fields))); near != "" {
 			hint = "did you mean " + near + "?"
 		}
@@ -172,9 +172,32 @@ func (p *parser) comparison() (node, error) {
 	if value.kind != tokenWord && value.kind != tokenQuoted {
 		return nil, p.errorf(value.at, "quote values with blanks or brackets", "want a value, got %q", value.text)
 	}
-	n, err := compare(f, strings.ToLower(op.text), value.text)
+	n, err := p.test(f, strings.ToLower(op.text), value.text)
 	if err != nil {
 		return nil, p.errorf(value.at, "", "%s: %v", f.Name, err)
+	}
+	return n, nil
+}
+
+// test types one test. A field of either end is two tests; what is asked with
+// neq or notin must hold for both.
+func (p *parser) test(f *record.Field, op, value string) (node, error) {
+	c, err := compare(f.Kind, op, value)
+	if err != nil {
+		return nil, err
+	}
+	var n node
+	if f.Either == nil {
+		n = &leaf{f, c}
+	} else {
+		var both or
+		for _, name := range f.Either {
+			both = append(both, &leaf{p.fields[name], c})
+		}
+		n = both
+	}
+	if op == "neq" || op == "notin" {
+		n = not{n}
 	}
 	return n, nil
 }
@@ -185,11 +208,11 @@ func operators(k record.FieldKind) []string {
 	case record.KindAddr:
 		return []string{"in", "notin", "eq", "neq"}
 	case record.KindNumber:
-		return []string{"eq", "neq", "geq", "leq", "gt", "lt"}
+		return []string{"eq", "neq", "geq", "leq", "gt", "lt", "in", "notin"}
 	case record.KindSeverity:
 		return []string{"eq", "neq", "geq", "leq", "gt", "lt"}
 	case record.KindTime:
-		return []string{"in", "geq", "leq", "gt", "lt"}
+		return []string{"in", "geq", "leq", "gt", "lt", "eq", "neq"}
 	case record.KindList:
 		return []string{"has", "eq", "neq", "contains"}
 	}

@@ -15,22 +15,61 @@ func timeForms() []string {
 	return []string{"2006/01/02 15:04:05", "2006/01/02 15:04", "2006/01/02", time.RFC3339, "2006-01-02 15:04:05", "2006-01-02"}
 }
 
-func compareTime(f *record.Field, op, value string) (node, error) {
+// span is the times of an interval.
+type span struct{ of interval }
+
+func (c span) match(f *record.Field, e *record.Entry, now time.Time) bool {
+	from, to := c.micros(now)
+	t := f.Time(e).UnixMicro()
+	return t >= from && t < to
+}
+
+// micros is the interval in the unit of records' times, half open.
+func (c span) micros(now time.Time) (from, to int64) {
+	a, b := c.of(now)
+	return ceilMicro(a), ceilMicro(b)
+}
+
+// ceilMicro is the first microsecond that is not before t.
+func ceilMicro(t time.Time) int64 {
+	us := t.UnixMicro()
+	if time.UnixMicro(us).Before(t) {
+		us++
+	}
+	return us
+}
+
+// The ends of time as far as logs go: PAN-OS and every store can write them.
+func firstTime() time.Time { return time.Date(-9999, 1, 1, 0, 0, 0, 0, time.UTC) }
+func lastTime() time.Time  { return time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC) }
+
+func compareTime(op, value string) (comparison, error) {
 	if op == "in" {
 		rng, err := relative(value)
 		if err != nil {
 			return nil, err
 		}
-		return test(func(e *record.Entry, now time.Time) bool {
-			from, to := rng(now)
-			t := f.Time(e)
-			return !t.Before(from) && t.Before(to)
-		}), nil
+		return span{rng}, nil
 	}
 	for _, form := range timeForms() {
-		if at, err := time.Parse(form, value); err == nil {
-			return test(func(e *record.Entry, _ time.Time) bool { return ordered(op, f.Time(e).Compare(at)) }), nil
+		at, err := time.Parse(form, value)
+		if err != nil {
+			continue
 		}
+		from, to := firstTime(), lastTime()
+		switch op {
+		case "geq":
+			from = at
+		case "gt":
+			from = at.Add(time.Microsecond)
+		case "lt":
+			to = at
+		case "leq":
+			to = at.Add(time.Microsecond)
+		default: // eq, neq
+			from, to = at, at.Add(time.Microsecond)
+		}
+		return span{func(time.Time) (time.Time, time.Time) { return from, to }}, nil
 	}
 	return nil, fmt.Errorf("want a time such as '2026/06/25 10:00:00', got %q", value)
 }

@@ -199,7 +199,7 @@ func (m *Memory) Top(_ context.Context, q store.Query, g store.Grouping) (*store
 	groups, flows := map[string]*store.Group{}, map[string]map[uint64]bool{}
 	err = m.each(&q, func(r memRow) bool {
 		for _, v := range store.Values(&f, r.e) {
-			if !strings.HasPrefix(foldASCII(v), foldASCII(g.Prefix)) {
+			if !strings.HasPrefix(strings.ToLower(v), strings.ToLower(g.Prefix)) {
 				continue
 			}
 			if groups[v] == nil {
@@ -225,15 +225,6 @@ func (m *Memory) Top(_ context.Context, q store.Query, g store.Grouping) (*store
 	}
 	t.Groups = store.Rank(t.Groups, g)
 	return t, nil
-}
-
-func foldASCII(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r | 0x20
-		}
-		return r
-	}, s)
 }
 
 // Usage is store.Store's.
