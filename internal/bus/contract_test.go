@@ -304,8 +304,9 @@ func zeroTail(t *testing.T) {
 	}
 	s = open(t, dir, Options{})
 	defer s.Close()
-	if s.End() != end || s.Counters().Damaged != 1 {
-		t.Errorf("end %v, want %v; %d damaged", s.End(), end, s.Counters().Damaged)
+	// A reader elsewhere may stand in what was cut: the next block goes elsewhere.
+	if want := (Position{2, int64(len(segmentMagic))}); s.End() != want || s.Counters().Damaged != 1 {
+		t.Errorf("end %v, want %v; %d damaged", s.End(), want, s.Counters().Damaged)
 	}
 	if st, err := os.Stat(segmentPath(dir, 1)); err != nil || st.Size() != end.Offset {
 		t.Errorf("%d bytes, want %d, %v", st.Size(), end.Offset, err)

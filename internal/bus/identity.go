@@ -27,14 +27,9 @@ type identity struct {
 // whether the machine was started anew since the spool was last opened; where
 // the kernel doesn't tell, it was not.
 func (s *Spool) identify(empty bool) (reboot bool, err error) {
-	path := filepath.Join(s.dir, "identity")
-	var was identity
-	b, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	was, err := readIdentity(s.dir)
+	if err != nil {
 		return false, err
-	}
-	if err != nil || json.Unmarshal(b, &was) != nil || !validIdentity(was.ID) {
-		was = identity{}
 	}
 	now := identity{ID: was.ID, Boot: bootID()}
 	if empty || now.ID == "" {
@@ -47,10 +42,29 @@ func (s *Spool) identify(empty bool) (reboot bool, err error) {
 	if now == was {
 		return false, nil
 	}
-	if b, err = json.Marshal(now); err != nil {
+	b, err := json.Marshal(now)
+	if err != nil {
 		return false, err
 	}
-	return reboot, s.opt.sync.replace(path, append(b, '\n'))
+	return reboot, s.opt.sync.replace(identityPath(s.dir), append(b, '\n'))
+}
+
+func identityPath(dir string) string { return filepath.Join(dir, "identity") }
+
+// readIdentity returns the zero value when there is none, or a damaged one.
+func readIdentity(dir string) (identity, error) {
+	b, err := os.ReadFile(identityPath(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return identity{}, nil
+	}
+	if err != nil {
+		return identity{}, err
+	}
+	var was identity
+	if json.Unmarshal(b, &was) != nil || !validIdentity(was.ID) {
+		return identity{}, nil
+	}
+	return was, nil
 }
 
 func validIdentity(id string) bool {
@@ -65,5 +79,3 @@ func bootID() string {
 	}
 	return strings.TrimSpace(string(b))
 }
-
-func (s *Spool) origin(start Position) Origin { return Origin{s.opt.Sensor, s.id, start} }

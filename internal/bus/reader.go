@@ -12,10 +12,28 @@ import (
 	"strings"
 )
 
+// place is the spool that a Reader reads: one that this process writes (Spool),
+// or the folder of one that another does (Folder).
+type place interface {
+	folder() string
+	force() syncer
+	// identity is the spool's; "" while it has none yet.
+	identity() (string, error)
+	origin(spool string, start Position) Origin
+	// later reports whether the segment of that number can't grow any more.
+	later(segment uint64) bool
+	// skipped counts a damaged block.
+	skipped()
+	// wait calls look at each append, or every so often, until it finds something.
+	wait(ctx context.Context, look func() (bool, error)) error
+}
+
 // Reader reads a spool from its named cursor on. It belongs to one goroutine,
 // and a cursor to one reader at a time.
 type Reader struct {
-	s    *Spool
+	at   place
+	dir  string
+	id   string // of the spool that pos is about, "" before the first segment
 	name string
 	c    *codec
 	pos  Position
@@ -30,7 +48,9 @@ type Reader struct {
 // Reader opens the cursor name, a word of letters, digits, '-' and '_'. A new
 // cursor starts at the oldest record, and so does one whose file is damaged:
 // that is set aside.
-func (s *Spool) Reader(name string) (*Reader, error) {
+func (s *Spool) Reader(name string) (*Reader, error) { return newReader(s, name) }
+
+func newReader(at place, name string) (*Reader, error) {
 	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
 		return nil, fmt.Errorf("spool: cursor name: want letters, digits, - and _, got %q", name)
 	}
@@ -38,14 +58,14 @@ func (s *Spool) Reader(name string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{s: s, name: name, c: c}
-	pos, err := readCursor(cursorPath(s.dir, name))
+	r := &Reader{at: at, dir: at.folder(), name: name, c: c}
+	pos, err := readCursor(cursorPath(r.dir, name))
 	switch {
 	case err == nil:
 		r.pos = pos
 		return r, nil
 	case errors.Is(err, errCursor):
-		path := cursorPath(s.dir, name)
+		path := cursorPath(r.dir, name)
 		r.aside = path + ".damaged"
 		err = os.Rename(path, r.aside)
 	case errors.Is(err, fs.ErrNotExist):
@@ -68,7 +88,7 @@ func (s *Spool) Reader(name string) (*Reader, error) {
 func (r *Reader) SetAside() string { return r.aside }
 
 func (r *Reader) error(err error) error {
-	return fmt.Errorf("spool %s: cursor %s: %w", r.s.dir, r.name, err)
+	return fmt.Errorf("spool %s: cursor %s: %w", r.dir, r.name, err)
 }
 
 func cursorPath(dir, name string) string { return filepath.Join(dir, name+".cursor") }
@@ -87,8 +107,10 @@ func readCursor(path string) (pos Position, err error) {
 var errCursor = errors.New("not a position")
 
 // Cursors names the cursors of a spool.
-func (s *Spool) Cursors() ([]string, error) {
-	names, err := cursors(s.dir)
+func (s *Spool) Cursors() ([]string, error) { return cursorNames(s.dir) }
+
+func cursorNames(dir string) ([]string, error) {
+	names, err := cursors(dir)
 	if err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
@@ -97,8 +119,10 @@ func (s *Spool) Cursors() ([]string, error) {
 
 // Forget removes a cursor whose reader will not come back: until then nothing
 // that it has not acknowledged goes but by the spool's bounds, counted as lost.
-func (s *Spool) Forget(name string) error {
-	if err := os.Remove(cursorPath(s.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (s *Spool) Forget(name string) error { return forget(s.dir, name) }
+
+func forget(dir, name string) error {
+	if err := os.Remove(cursorPath(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("spool: cursor %s: %w", name, err)
 	}
 	return nil
@@ -148,32 +172,11 @@ func highestCursor(dir string) (high Position, err error) {
 // Next returns the next block, waiting for one. It returns ctx's error, or
 // ErrClosed when the spool was closed and everything has been read.
 func (r *Reader) Next(ctx context.Context) (b Batch, err error) {
-	err = r.wait(ctx, func() (ok bool, err error) {
+	err = r.at.wait(ctx, func() (ok bool, err error) {
 		b, ok, err = r.read()
 		return ok, err
 	})
 	return b, err
-}
-
-// wait calls look at each append until it finds something.
-func (r *Reader) wait(ctx context.Context, look func() (bool, error)) error {
-	for {
-		r.s.mu.Lock()
-		wake, closed := r.s.wake, r.s.closed
-		r.s.mu.Unlock()
-		ok, err := look()
-		if err != nil || ok {
-			return err
-		}
-		if closed {
-			return ErrClosed
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-wake:
-		}
-	}
 }
 
 // read returns the next whole block, if there is one.
@@ -185,9 +188,9 @@ func (r *Reader) read() (Batch, bool, error) {
 		}
 		records, _, err := r.c.parse(r.buf)
 		if err == nil {
-			return Batch{Records: records, Origin: r.s.origin(start), End: r.pos}, true, nil
+			return Batch{Records: records, Origin: r.at.origin(r.id, start), End: r.pos}, true, nil
 		}
-		r.damaged()
+		r.at.skipped()
 	}
 }
 
@@ -200,17 +203,18 @@ func (r *Reader) advance() (start Position, ok bool, err error) {
 				return start, false, err
 			}
 		}
-		// Asked before the last look: a block may come between look and roll.
-		finished := r.finished()
-		start, ok := r.block()
-		if ok {
+		if start, ok := r.block(false); ok {
 			return start, true, nil
 		}
-		if !finished {
+		if !r.at.later(r.pos.Segment) {
 			return start, false, nil
 		}
+		// Once more: a block may have come between the look and the question.
+		if start, ok := r.block(true); ok {
+			return start, true, nil
+		}
 		if st, err := r.f.Stat(); err != nil || st.Size() > r.pos.Offset {
-			r.damaged() // a length that can't be believed hides what follows
+			r.at.skipped() // a length that can't be believed hides what follows
 		}
 		err = r.f.Close()
 		r.f, r.pos = nil, Position{Segment: r.pos.Segment + 1}
@@ -222,7 +226,15 @@ func (r *Reader) advance() (start Position, ok bool, err error) {
 
 // openNext opens the segment at or after the position.
 func (r *Reader) openNext() (bool, error) {
-	segments, err := listSegments(r.s.dir)
+	id, err := r.at.identity()
+	if err != nil || id == "" {
+		return false, err
+	}
+	if r.id != "" && r.id != id {
+		r.pos = Position{} // a folder made anew: its positions begin anew
+	}
+	r.id = id
+	segments, err := listSegments(r.dir)
 	if err != nil {
 		return false, fmt.Errorf("spool: %w", err)
 	}
@@ -230,7 +242,7 @@ func (r *Reader) openNext() (bool, error) {
 		if g.id < r.pos.Segment {
 			continue
 		}
-		f, err := os.Open(segmentPath(r.s.dir, g.id))
+		f, err := os.Open(segmentPath(r.dir, g.id))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -243,7 +255,7 @@ func (r *Reader) openNext() (bool, error) {
 			if last := g.id == segments[len(segments)-1].id; last || err != nil {
 				return false, err
 			}
-			r.damaged()
+			r.at.skipped()
 			continue
 		}
 		if g.id > r.pos.Segment || r.pos.Offset < int64(len(segmentMagic)) {
@@ -261,43 +273,64 @@ func isSegment(f *os.File) bool {
 	return err == nil && string(head[:]) == segmentMagic
 }
 
-// finished reports whether a later segment exists, so that this one can't grow.
-func (r *Reader) finished() bool {
-	r.s.mu.Lock()
-	defer r.s.mu.Unlock()
-	return r.s.lastLocked().id > r.pos.Segment
-}
-
 // block reads the block at the position into r.buf; damaged ones are skipped and
 // counted. None is there when its length can't be believed: the segment's end
-// counts it.
-func (r *Reader) block() (start Position, ok bool) {
+// counts it. While a segment may grow, what looks damaged may be a block that is
+// being written, or one that its writer gives up and writes anew: it is skipped
+// only once a whole block stands behind it, or the segment is final.
+func (r *Reader) block(final bool) (start Position, ok bool) {
 	for {
-		size := r.size()
+		size := r.size(r.pos.Offset)
 		if size == 0 || !r.load(size) {
 			return start, false
 		}
-		start = r.pos
-		r.pos.Offset += size
 		if intact(r.buf) {
+			start = r.pos
+			r.pos.Offset += size
 			return start, true
 		}
-		r.damaged()
+		if !final && !r.followed(r.pos.Offset+size) {
+			return start, false
+		}
+		r.pos.Offset += size
+		r.at.skipped()
 	}
 }
 
-// size is the length of the block at the position; 0 when there is none whose
-// length can be believed.
-func (r *Reader) size() int64 {
+// followed reports whether a whole block stands at offset, or behind others that
+// are damaged.
+func (r *Reader) followed(offset int64) bool {
+	for {
+		size := r.size(offset)
+		if size == 0 {
+			return false
+		}
+		if st, err := r.f.Stat(); err != nil || st.Size() < offset+size {
+			return false
+		}
+		b := make([]byte, size)
+		if n, _ := r.f.ReadAt(b, offset); int64(n) < size {
+			return false
+		}
+		if intact(b) {
+			return true
+		}
+		offset += size
+	}
+}
+
+// size is the length of the block at offset; 0 when there is none whose length
+// can be believed.
+func (r *Reader) size(offset int64) int64 {
 	var head [blockHeader]byte
-	if n, _ := r.f.ReadAt(head[:], r.pos.Offset); n < blockHeader {
+	if n, _ := r.f.ReadAt(head[:], offset); n < blockHeader {
 		return 0
 	}
-	size := int64(blockHeader) + int64(binary.LittleEndian.Uint32(head[:]))
-	if size > blockHeader+maxBlock {
-		return 0
+	frame := int64(binary.LittleEndian.Uint32(head[:]))
+	if frame == 0 || frame > maxBlock {
+		return 0 // as the writer's repair sees it, which cuts there
 	}
-	return size
+	return blockHeader + frame
 }
 
 // load fills r.buf with size bytes at the position, if the segment has them.
@@ -310,12 +343,6 @@ func (r *Reader) load(size int64) bool {
 	return int64(n) == size
 }
 
-func (r *Reader) damaged() {
-	r.s.mu.Lock()
-	r.s.stats.Damaged++
-	r.s.mu.Unlock()
-}
-
 // Ack says that everything before end is done. The cursor is on the disk when it
 // returns.
 func (r *Reader) Ack(end Position) error {
@@ -323,7 +350,7 @@ func (r *Reader) Ack(end Position) error {
 	if err != nil {
 		return err
 	}
-	if err := r.s.opt.sync.replace(cursorPath(r.s.dir, r.name), append(b, '\n')); err != nil {
+	if err := r.at.force().replace(cursorPath(r.dir, r.name), append(b, '\n')); err != nil {
 		return r.error(err)
 	}
 	return nil

@@ -18,7 +18,7 @@ type Blocks struct {
 // It waits and ends like Next, and moves the reader as Next does.
 func (r *Reader) NextBlocks(ctx context.Context, limit int) (Blocks, error) {
 	var start Position
-	err := r.wait(ctx, func() (ok bool, err error) {
+	err := r.at.wait(ctx, func() (ok bool, err error) {
 		start, ok, err = r.advance()
 		return ok, err
 	})
@@ -27,10 +27,10 @@ func (r *Reader) NextBlocks(ctx context.Context, limit int) (Blocks, error) {
 	}
 	r.group = append(r.group[:0], r.buf...)
 	for {
-		size := r.size()
+		size := r.size(r.pos.Offset)
 		if size == 0 || int64(len(r.group))+size > int64(limit) || !r.load(size) || !intact(r.buf) {
 			// A damaged block is left to the next call, which counts it.
-			return Blocks{Data: r.group, Origin: r.s.origin(start), End: r.pos}, nil
+			return Blocks{Data: r.group, Origin: r.at.origin(r.id, start), End: r.pos}, nil
 		}
 		r.group = append(r.group, r.buf...)
 		r.pos.Offset += size

@@ -10,36 +10,55 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/bus/bustest"
 )
 
-// TestSource holds the spool to the contract of the bus.
+// TestSource holds the spool to the contract of the bus, read by the process
+// that writes it.
 func TestSource(t *testing.T) {
 	bustest.Run(t, func(t *testing.T) bustest.Fixture {
-		dir := t.TempDir()
-		s := openSpool(t, dir)
-		return bustest.Fixture{
-			Sink: s,
-			Open: func(name string) (bus.Source, error) { return s.Reader(name) },
-			AppendDamaged: func(record []byte) {
-				if err := s.Append(record); err != nil {
-					t.Fatal(err)
-				}
-				path := filepath.Join(dir, "0000000000000001.seg")
-				b, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				b[len(b)-1] ^= 1
-				f, err := os.OpenFile(path, os.O_WRONLY, 0)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer f.Close()
-				if _, err := f.WriteAt(b[len(b)-1:], int64(len(b)-1)); err != nil {
-					t.Fatal(err)
-				}
-			},
-			Damaged: func(bus.Source) uint64 { return s.Counters().Damaged },
-		}
+		s, f := fixture(t, t.TempDir())
+		f.Open = func(name string) (bus.Source, error) { return s.Reader(name) }
+		f.Damaged = func(bus.Source) uint64 { return s.Counters().Damaged }
+		return f
 	})
+}
+
+// TestFolderSource holds the spool to the contract of the bus, read by another
+// process.
+func TestFolderSource(t *testing.T) {
+	bustest.Run(t, func(t *testing.T) bustest.Fixture {
+		dir := t.TempDir()
+		_, f := fixture(t, dir)
+		folder, err := bus.Follow(dir, bus.FolderOptions{Sensor: "s1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Open = func(name string) (bus.Source, error) { return folder.Reader(name) }
+		f.Damaged = func(bus.Source) uint64 { return folder.Damaged() }
+		return f
+	})
+}
+
+func fixture(t *testing.T, dir string) (*bus.Spool, bustest.Fixture) {
+	t.Helper()
+	s := openSpool(t, dir)
+	return s, bustest.Fixture{Sink: s, AppendDamaged: func(record []byte) {
+		if err := s.Append(record); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, "0000000000000001.seg")
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[len(b)-1] ^= 1
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.WriteAt(b[len(b)-1:], int64(len(b)-1)); err != nil {
+			t.Fatal(err)
+		}
+	}}
 }
 
 func openSpool(t *testing.T, dir string) *bus.Spool {

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -34,10 +35,13 @@ type Spool struct {
 	newNames bool       // dir has to be synced
 	closed   bool
 	failing  bool // the last Append failed
-	stats    Counters
-	wake     chan struct{} // closed and replaced at each append
-	stop     chan struct{}
-	done     sync.WaitGroup
+	// spoiled: behind the last block of f stood a whole block that was cut off
+	// again. A reader may have seen it; its position is not given to another.
+	spoiled bool
+	stats   Counters
+	wake    chan struct{} // closed and replaced at each append
+	stop    chan struct{}
+	done    sync.WaitGroup
 }
 
 type segment struct {
@@ -114,41 +118,49 @@ func (s *Spool) load() error {
 	if err != nil {
 		return err
 	}
-	size, err := s.repair(f)
+	size, whole, err := s.repair(f)
 	if err != nil && !errors.Is(err, errFormat) {
 		return errors.Join(err, f.Close())
 	}
 	if err == nil {
 		last.size = size
 	}
-	if err == nil && !reboot && !(Position{last.id, size}).Before(high) {
+	if err == nil && whole && !reboot && !(Position{last.id, size}).Before(high) {
 		// Who wrote last may have been killed before it was synced.
 		s.f, s.dirty, s.newNames = f, true, true
 		return nil
 	}
 	// Nothing can be appended where a reader would not look: behind a cursor
 	// that outlived its blocks in a loss of power, or in a file of another
-	// format; nor where the same position may have had other records.
-	if err := f.Close(); err != nil {
+	// format; nor where the same position may have had other records, or a
+	// reader in another process may be looking at what was cut off.
+	if err == nil {
+		err = s.opt.sync(f)
+	} else {
+		err = nil // another format
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return s.newSegmentLocked(next)
 }
 
-// repair finds the end of the last whole block and cuts the rest off. A file of
-// another format is left alone: errFormat.
-func (s *Spool) repair(f *os.File) (int64, error) {
+// repair finds the end of the last whole block and cuts the rest off; whole is
+// true when there was nothing to cut and no damage. A file of another format is
+// left alone: errFormat.
+func (s *Spool) repair(f *os.File) (size int64, whole bool, err error) {
 	data, err := os.ReadFile(f.Name())
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if !strings.HasPrefix(segmentMagic, string(data[:min(len(data), len(segmentMagic))])) {
 		s.stats.Damaged++
-		return 0, errFormat
+		return 0, false, errFormat
 	}
+	was := s.stats.Damaged
 	if len(data) < len(segmentMagic) {
 		if _, err := f.WriteAt([]byte(segmentMagic), 0); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		data = []byte(segmentMagic)
 	}
@@ -167,10 +179,10 @@ func (s *Spool) repair(f *os.File) (int64, error) {
 		s.stats.Damaged++
 	}
 	if err := f.Truncate(end); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	_, err = f.Seek(end, 0)
-	return end, err
+	return end, s.stats.Damaged == was, err
 }
 
 func listSegments(dir string) ([]segment, error) {
@@ -271,7 +283,8 @@ func (s *Spool) packLocked(records [][]byte) (blocks int) {
 }
 
 func (s *Spool) writeLocked(block []byte) error {
-	if s.lastLocked().size+int64(len(block)) > s.opt.SegmentBytes && s.lastLocked().size > int64(len(segmentMagic)) {
+	full := s.lastLocked().size+int64(len(block)) > s.opt.SegmentBytes && s.lastLocked().size > int64(len(segmentMagic))
+	if full || s.spoiled {
 		if err := s.rollLocked(); err != nil {
 			return err
 		}
@@ -280,6 +293,7 @@ func (s *Spool) writeLocked(block []byte) error {
 	_, err := s.f.Write(block)
 	if err == nil && s.opt.SyncEvery < 0 {
 		err = s.syncBlockLocked()
+		s.spoiled = err != nil
 	}
 	if err != nil {
 		// Part of a block would hide all that follows it.
@@ -321,9 +335,14 @@ func (s *Spool) lastLocked() *segment { return &s.segments[len(s.segments)-1] }
 // bounds no longer allow. The next flush syncs the old one: Append's callers
 // read packets, and a slow disk must not keep them from it.
 func (s *Spool) rollLocked() error {
-	old := s.f
-	if err := s.newSegmentLocked(s.lastLocked().id + 1); err != nil {
+	old, was := s.f, *s.lastLocked()
+	if err := s.newSegmentLocked(was.id + 1); err != nil {
 		return err
+	}
+	s.spoiled = false
+	if was.size <= int64(len(segmentMagic)) { // spoiled by its first block
+		s.segments = slices.Delete(s.segments, len(s.segments)-2, len(s.segments)-1)
+		return errors.Join(os.Remove(old.Name()), old.Close())
 	}
 	s.rolled = append(s.rolled, old)
 	if s.opt.SyncEvery < 0 {
@@ -334,7 +353,8 @@ func (s *Spool) rollLocked() error {
 }
 
 // trimLocked removes the oldest segments: those that every cursor has passed,
-// and those beyond the bounds, whose unread records are lost. It leaves room for
+// and those beyond the bounds, whose unread records are lost. Cursors are looked
+// up in their files, where readers in other processes keep theirs too. It leaves room for
 // the open segment to fill, and reports whether anything was removed.
 func (s *Spool) trimLocked() (removed bool) {
 	low, readers := lowestCursor(s.dir)
@@ -345,7 +365,7 @@ func (s *Spool) trimLocked() (removed bool) {
 	now := s.opt.Now()
 	for len(s.segments) > 1 {
 		g := s.segments[0]
-		read := readers && low.Segment > g.id
+		read := readers && !low.Before(Position{g.id, g.size})
 		full := total > s.opt.MaxBytes
 		old := s.opt.MaxAge > 0 && now.Sub(g.born) > s.opt.MaxAge
 		if !read && !full && !old {
@@ -434,4 +454,46 @@ func (s *Spool) Close() error {
 	s.c.close()
 	s.unlock()
 	return err
+}
+
+func (s *Spool) folder() string { return s.dir }
+
+func (s *Spool) force() syncer { return s.opt.sync }
+
+func (s *Spool) identity() (string, error) { return s.id, nil }
+
+func (s *Spool) origin(spool string, start Position) Origin {
+	return Origin{s.opt.Sensor, spool, start}
+}
+
+func (s *Spool) later(segment uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lastLocked().id > segment
+}
+
+func (s *Spool) skipped() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Damaged++
+}
+
+func (s *Spool) wait(ctx context.Context, look func() (bool, error)) error {
+	for {
+		s.mu.Lock()
+		wake, closed := s.wake, s.closed
+		s.mu.Unlock()
+		ok, err := look()
+		if err != nil || ok {
+			return err
+		}
+		if closed {
+			return ErrClosed
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wake:
+		}
+	}
 }
