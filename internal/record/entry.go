@@ -111,9 +111,11 @@ type wireTLS struct {
 }
 
 type wireDNS struct {
-	Queries []struct {
-		Name string `json:"rrname"`
-	} `json:"queries"`
+	Queries []wireQuery `json:"queries"`
+}
+
+type wireQuery struct {
+	Name string `json:"rrname"`
 }
 
 type wireFile struct {
@@ -172,23 +174,41 @@ const eveTime = "2006-01-02T15:04:05.999999-0700"
 
 // ParseEVE reads one EVE line. Strings are copied; Raw borrows line.
 func ParseEVE(line []byte) (*Entry, error) {
+	e := &Entry{}
+	if err := BorrowEVE(slices.Clone(line), e); err != nil {
+		return nil, err
+	}
+	e.Raw = line
+	return e, nil
+}
+
+// BorrowEVE reads one EVE line into e, all of whose strings and Raw borrow line:
+// it must not change for as long as they are used.
+func BorrowEVE(line []byte, e *Entry) error {
 	var w wire
-	if err := json.Unmarshal(line, &w); err != nil {
-		return nil, fmt.Errorf("eve line: %w", err)
+	if !scanEVE(line, &w) {
+		w = wire{}
+		if err := json.Unmarshal(line, &w); err != nil {
+			return fmt.Errorf("eve line: %w", err)
+		}
 	}
-	at, err := time.Parse(eveTime, w.Timestamp)
+	return e.read(&w, line)
+}
+
+func (e *Entry) read(w *wire, line []byte) error {
+	at, err := scanTime(w.Timestamp)
 	if err != nil {
-		return nil, fmt.Errorf("eve line: timestamp: %w", err)
+		return fmt.Errorf("eve line: timestamp: %w", err)
 	}
-	e := &Entry{
+	*e = Entry{
 		Log: LogOf(w.Event), Event: w.Event, Time: at, FlowID: w.FlowID, CommunityID: w.Community,
 		Src: w.SrcIP, Dst: w.DstIP, SrcPort: w.SrcPort, DstPort: w.DstPort,
 		Proto: lower(w.Proto), Raw: line,
 	}
-	e.protocols(&w)
-	e.threat(&w)
+	e.protocols(w)
+	e.threat(w)
 	e.ours(w.Mirrorwall)
-	return e, nil
+	return nil
 }
 
 // LogOf is the log type of an EVE event_type.
@@ -236,7 +256,9 @@ func (e *Entry) protocols(w *wire) {
 		e.BytesSent, e.BytesReceived = f.BytesTS, f.BytesTC
 		e.PacketsSent, e.PacketsReceived = f.PacketsTS, f.PacketsTC
 		e.Elapsed, e.EndReason = f.Age, f.Reason
-		e.Start, _ = time.Parse(eveTime, f.Start) // absent or odd: none
+		if f.Start != "" {
+			e.Start, _ = scanTime(f.Start) // odd: none
+		}
 	}
 }
 
@@ -287,6 +309,12 @@ func (e *Entry) ours(o *wireOurs) {
 }
 
 func lower(s string) string {
+	switch s {
+	case "TCP":
+		return "tcp"
+	case "UDP":
+		return "udp"
+	}
 	b := []byte(s)
 	for i, c := range b {
 		if c >= 'A' && c <= 'Z' {

@@ -146,7 +146,8 @@ func (g *Ingester) collect(ctx context.Context) (batch, error) {
 	return b, nil
 }
 
-// parse copies a block's lines, whose memory the source will use again.
+// parse copies a block's lines, whose memory the source will use again; the
+// entries borrow the copy.
 func (g *Ingester) parse(in bus.Batch) Block {
 	size := 0
 	for _, r := range in.Records {
@@ -154,11 +155,12 @@ func (g *Ingester) parse(in bus.Batch) Block {
 	}
 	mem := make([]byte, 0, size)
 	blk := Block{Origin: in.Origin, Entries: make([]*record.Entry, 0, len(in.Records))}
-	for _, r := range in.Records {
+	entries := make([]record.Entry, len(in.Records))
+	for i, r := range in.Records {
 		at := len(mem)
 		mem = append(mem, r...)
-		e, err := record.ParseEVE(mem[at:len(mem):len(mem)])
-		if err != nil || !slices.Contains(g.logs, e.Log) {
+		e := &entries[i]
+		if err := record.BorrowEVE(mem[at:len(mem):len(mem)], e); err != nil || !slices.Contains(g.logs, e.Log) {
 			g.unreadable.Add(1)
 			continue
 		}

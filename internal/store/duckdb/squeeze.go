@@ -77,7 +77,7 @@ func appendAddr(b []byte, a netip.Addr) []byte {
 // squeeze appends the short form of e.Raw to dst.
 func squeeze(dst []byte, e *record.Entry, marks []marking) []byte {
 	raw, from := e.Raw, len(dst)
-	if bytes.IndexFunc(raw, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' && r != '\r' }) >= 0 {
+	if hasControl(raw) {
 		return append(append(dst, markPlain), raw...)
 	}
 	var value [64]byte
@@ -102,6 +102,15 @@ func squeeze(dst []byte, e *record.Entry, marks []marking) []byte {
 		dst = append(dst, markPlain)
 	}
 	return dst
+}
+
+func hasControl(raw []byte) bool {
+	for _, c := range raw {
+		if c < ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return true
+		}
+	}
+	return false
 }
 
 // marker skips the controls that may stand between lines.
