@@ -17,7 +17,7 @@ import (
 // counted repetition makes their programs up to a thousand times as long.
 const maxRegexp = 512
 
-// compare types the value of a test; op is one of operators(kind). The negation
+// compare types the value of a test; op is one of Operators(kind). The negation
 // of neq and notin is the caller's.
 func compare(kind record.FieldKind, op, value string) (comparison, error) {
 	switch kind {

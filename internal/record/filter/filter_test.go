@@ -155,7 +155,7 @@ func TestNames(t *testing.T) {
 		if value == "" {
 			value = "x"
 		}
-		op := operators(f.Kind)[1]
+		op := Operators(f.Kind)[1]
 		for _, name := range append([]string{f.Name, f.PAN}, f.Aliases...) {
 			if name == "" {
 				continue

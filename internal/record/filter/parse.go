@@ -165,8 +165,8 @@ func (p *parser) comparison() (node, error) {
 		return nil, p.errorf(name.at, hint, "unknown field %q", name.text)
 	}
 	op := p.next()
-	if op.kind != tokenWord || !slices.Contains(operators(f.Kind), strings.ToLower(op.text)) {
-		return nil, p.errorf(op.at, f.Name+" takes "+strings.Join(operators(f.Kind), ", "), "want an operator, got %q", op.text)
+	if op.kind != tokenWord || !slices.Contains(Operators(f.Kind), strings.ToLower(op.text)) {
+		return nil, p.errorf(op.at, f.Name+" takes "+strings.Join(Operators(f.Kind), ", "), "want an operator, got %q", op.text)
 	}
 	value := p.next()
 	if value.kind != tokenWord && value.kind != tokenQuoted {
@@ -202,8 +202,8 @@ func (p *parser) test(f *record.Field, op, value string) (node, error) {
 	return n, nil
 }
 
-// operators lists what a kind of field may be asked.
-func operators(k record.FieldKind) []string {
+// Operators lists what a kind of field may be asked.
+func Operators(k record.FieldKind) []string {
 	switch k {
 	case record.KindAddr:
 		return []string{"in", "notin", "eq", "neq"}

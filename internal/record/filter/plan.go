@@ -331,7 +331,7 @@ func (c Completion) options(p *parser, prefix string) Completion {
 			}
 		}
 	case c.Want == "operator" && f != nil:
-		all = operators(f.Kind)
+		all = Operators(f.Kind)
 	case c.Want == "join":
 		all = []string{"and", "or"}
 	case c.Want == "value" && f != nil && f.Kind == record.KindSeverity:
