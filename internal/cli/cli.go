@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -29,6 +30,7 @@ const (
 type app struct {
 	in       io.Reader
 	out, err io.Writer
+	lines    *bufio.Reader // of in, once a line of it was read
 }
 
 // Main runs the command line and returns the exit status.
@@ -100,6 +102,10 @@ func (a *app) root() *cobra.Command {
 		a.rulesCommand(),
 		a.configCommand(),
 		a.respondCommand(),
+		a.logsCommand(),
+		a.loginCommand(),
+		a.userCommand(),
+		a.tokenCommand(),
 		a.versionCommand(),
 	)
 	return root

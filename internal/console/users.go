@@ -45,11 +45,14 @@ type Info struct {
 	Time    time.Time `json:"time"`
 }
 
+// UserPath names a user in a call's path. It is exported for the library that
+// reads calls, which sees no embedded field otherwise.
+type UserPath struct {
+	ID int64 `path:"id"`
+}
+
 type (
 	nothing  struct{}
-	userPath struct {
-		ID int64 `path:"id"`
-	}
 	textPath struct {
 		ID string `path:"id" maxLength:"128"`
 	}
@@ -57,19 +60,19 @@ type (
 		User int64 `query:"user" doc:"whose; none: the caller's"`
 	}
 	disableIn struct {
-		userPath
+		UserPath
 		Body struct {
 			Disabled bool `json:"disabled"`
 		}
 	}
 	roleIn struct {
-		userPath
+		UserPath
 		Body struct {
 			Role string `json:"role" maxLength:"32"`
 		}
 	}
 	resetIn struct {
-		userPath
+		UserPath
 		Body struct {
 			Password string `json:"password" maxLength:"1024"`
 			DropTOTP bool   `json:"drop_totp,omitempty"`
@@ -108,7 +111,7 @@ func (s *Server) registerUsers() {
 		u, err := a.CreateUser(ctx, me(ctx), in.Body.Name, access.Role(in.Body.Role), in.Body.Password)
 		return &Out[access.User]{u}, err
 	})
-	add(s, [2]string{http.MethodDelete, user}, "users-delete", "Remove an account", func(ctx context.Context, in *userPath) (*nothing, error) {
+	add(s, [2]string{http.MethodDelete, user}, "users-delete", "Remove an account", func(ctx context.Context, in *UserPath) (*nothing, error) {
 		return nil, a.DeleteUser(ctx, me(ctx), in.ID)
 	})
 	add(s, [2]string{http.MethodPut, user + "/disabled"}, "users-disable", "Stop an account, or let it in again", func(ctx context.Context, in *disableIn) (*nothing, error) {
