@@ -27,7 +27,7 @@ func permissions() map[string]access.Permission {
 		"evidence-hits": access.EvidenceRead, "evidence-pcap": access.EvidenceRead,
 		"users-list": access.UsersRead, "users-create": access.UsersAdmin, "users-delete": access.UsersAdmin,
 		"users-disable": access.UsersAdmin, "users-role": access.UsersAdmin, "users-password": access.UsersAdmin,
-		"roles-list": signedIn, "password-change": signedIn, "sessions-list": signedIn, "sessions-revoke": signedIn,
+		"totp-begin": signedIn, "totp-confirm": signedIn, "totp-remove": signedIn, "roles-list": signedIn, "password-change": signedIn, "sessions-list": signedIn, "sessions-revoke": signedIn,
 		"tokens-list": access.TokensOwn, "tokens-create": access.TokensOwn, "tokens-revoke": access.TokensOwn,
 		"audit-list": access.AuditRead, "audit-verify": access.AuditRead,
 		"system-info": access.SystemRead, "system-usage": access.SystemRead,

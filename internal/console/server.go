@@ -30,12 +30,14 @@ type Deps struct {
 	Access   *access.Store    // required
 	Store    store.Store      // required
 	Hub      *store.Hub       // what is followed; nil: nothing can be
-	Evidence *evidence.Store  // nil: no captures
+	Evidence *evidence.Reader // nil: no captures
 	Web      fs.FS            // the pages, which anyone may load; nil: one line of text
 	Now      func() time.Time // time.Now
 	Log      *slog.Logger     // slog.Default
 	Version  string           // of the program
 	HSTS     bool             // the certificate is one that browsers trust
+	// Provider gives the OpenID provider that users may sign in with; nil: none.
+	Provider func(context.Context) (*access.Provider, error)
 }
 
 // Server is the console.
@@ -77,7 +79,7 @@ func New(d Deps) (*Server, error) {
 			_, _ = w.Write([]byte("Mirrorwall's console. Its API is under /api/v1, described by /api/openapi.json.\n")) // the caller has gone
 		})
 	}
-	s.guard = session.New(d.Access, session.Options{Log: d.Log, HSTS: d.HSTS, Open: open})
+	s.guard = session.New(d.Access, session.Options{Log: d.Log, HSTS: d.HSTS, Open: open, Provider: d.Provider})
 	s.guard.Routes(s.mux)
 	return s, s.register()
 }

@@ -49,7 +49,7 @@ func newFixture(tb testing.TB) *fixture {
 		tb.Fatal(err)
 	}
 	f := &fixture{tb: tb, acc: acc, hub: store.NewHub()}
-	if f.s, err = New(Deps{Access: acc, Store: mem, Hub: f.hub, Evidence: ev}); err != nil {
+	if f.s, err = New(Deps{Access: acc, Store: mem, Hub: f.hub, Evidence: ev.Reader}); err != nil {
 		tb.Fatal(err)
 	}
 	f.h = f.s.Handler()

@@ -32,6 +32,17 @@ type MadeToken struct {
 	ID   string `json:"id"`
 }
 
+// Secret is what an authenticator needs.
+type Secret struct {
+	Secret string `json:"secret"`
+	URL    string `json:"url" doc:"the same, for a QR code"`
+}
+
+// Recovery is codes that are good once each in place of the second factor.
+type Recovery struct {
+	Codes []string `json:"codes"`
+}
+
 // RoleInfo is a role and what it may do.
 type RoleInfo struct {
 	Role        string              `json:"role"`
@@ -84,6 +95,20 @@ type (
 			Password string `json:"password" maxLength:"1024"`
 		}
 	}
+	passwordIn struct {
+		Body struct {
+			Password string `json:"password" maxLength:"1024" doc:"one's own, again"`
+		}
+	}
+	codeIn struct {
+		Body struct {
+			Code string `json:"code" maxLength:"64" doc:"of the authenticator"`
+		}
+	}
+	recoveryOut struct {
+		SetCookie string `header:"Set-Cookie"`
+		Body      Recovery
+	}
 	cookieOut struct {
 		SetCookie string `header:"Set-Cookie"`
 	}
@@ -132,10 +157,32 @@ func (s *Server) registerUsers() {
 	})
 	add(s, [2]string{http.MethodPost, "/api/v1/password"}, "password-change", "Change one's own password", func(ctx context.Context, in *changeIn) (*cookieOut, error) {
 		v, err := a.ChangePassword(ctx, me(ctx), in.Body.Current, in.Body.Password)
-		c := http.Cookie{Name: session.Cookie, Value: v, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
-		return &cookieOut{c.String()}, err
+		return &cookieOut{cookie(v)}, err
 	})
+	s.registerTOTP()
 	s.registerCredentials()
+}
+
+func cookie(value string) string {
+	c := http.Cookie{Name: session.Cookie, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+	return c.String()
+}
+
+func (s *Server) registerTOTP() {
+	a := s.d.Access
+	const path = "/api/v1/totp"
+	add(s, [2]string{http.MethodPost, path}, "totp-begin", "Ask for a second factor; it counts once it is confirmed", func(ctx context.Context, in *passwordIn) (*Out[Secret], error) {
+		secret, url, err := a.BeginTOTP(ctx, me(ctx), in.Body.Password)
+		return &Out[Secret]{Secret{secret, url}}, err
+	})
+	add(s, [2]string{http.MethodPost, path + "/confirm"}, "totp-confirm", "Confirm the second factor with a code; other sessions end", func(ctx context.Context, in *codeIn) (*recoveryOut, error) {
+		codes, v, err := a.ConfirmTOTP(ctx, me(ctx), in.Body.Code)
+		return &recoveryOut{cookie(v), Recovery{codes}}, err
+	})
+	add(s, [2]string{http.MethodPost, path + "/remove"}, "totp-remove", "Give up the second factor", func(ctx context.Context, in *passwordIn) (*cookieOut, error) {
+		v, err := a.RemoveTOTP(ctx, me(ctx), in.Body.Password)
+		return &cookieOut{cookie(v)}, err
+	})
 }
 
 func (s *Server) registerCredentials() {

@@ -70,8 +70,8 @@ func latin1(b []byte) string {
 
 // Hits tells which rules a capture is about, and what they found; fs.ErrNotExist
 // as Open.
-func (s *Store) Hits(id ID) (*File, error) {
-	b, err := os.ReadFile(hitsPath(s.path(id)))
+func (r *Reader) Hits(id ID) (*File, error) {
+	b, err := os.ReadFile(hitsPath(r.path(id)))
 	if err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}

@@ -36,7 +36,7 @@ type StoreCounters struct {
 // bytes that they found (File).
 // Its methods are safe for concurrent use.
 type Store struct {
-	dir   string
+	*Reader
 	opt   StoreOptions
 	queue chan *Capture
 	done  chan struct{}
@@ -60,7 +60,7 @@ func OpenStore(dir string, opt StoreOptions) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
-	s := &Store{dir: dir, opt: opt, queue: make(chan *Capture, opt.Queue), done: make(chan struct{})}
+	s := &Store{Reader: NewReader(dir), opt: opt, queue: make(chan *Capture, opt.Queue), done: make(chan struct{})}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -127,12 +127,19 @@ func (s *Store) run() {
 	}
 }
 
+// Reader reads the captures of a folder that a Store, perhaps of another
+// process, fills. Its methods are safe for concurrent use.
+type Reader struct{ dir string }
+
+// NewReader makes the reader of a folder, which need not be there yet.
+func NewReader(dir string) *Reader { return &Reader{dir} }
+
 // unfinished ends the name of a file that is being written.
 const unfinished = ".new"
 
-func (s *Store) path(id ID) string {
+func (r *Reader) path(id ID) string {
 	hour, name, _ := strings.Cut(id.String(), "-")
-	return filepath.Join(s.dir, hour, name+".pcap")
+	return filepath.Join(r.dir, hour, name+".pcap")
 }
 
 func (s *Store) write(c *Capture) (n int64, err error) {
@@ -232,8 +239,8 @@ func hitsPath(path string) string { return strings.TrimSuffix(path, ".pcap") + "
 
 // Open opens the pcap file of a capture: fs.ErrNotExist when it is not written
 // yet, has expired, or never was.
-func (s *Store) Open(id ID) (io.ReadCloser, error) {
-	f, err := os.Open(s.path(id))
+func (r *Reader) Open(id ID) (io.ReadCloser, error) {
+	f, err := os.Open(r.path(id))
 	if err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}

@@ -26,10 +26,13 @@ const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 's
 
 // Options are a Guard's settings.
 type Options struct {
-	MaxBody int64        // bytes of a request's body; 1 MiB
-	HSTS    bool         // the certificate is one that browsers trust: tell them to insist on TLS
-	Open    []string     // paths, to the letter, that need no identity once the console is set up
-	Log     *slog.Logger // where errors go that callers must not see; slog.Default
+	MaxBody int64    // bytes of a request's body; 1 MiB
+	HSTS    bool     // the certificate is one that browsers trust: tell them to insist on TLS
+	Open    []string // paths, to the letter, that need no identity once the console is set up
+	// Provider gives the OpenID provider, or why there is none now; nil: none is
+	// configured.
+	Provider func(context.Context) (*access.Provider, error)
+	Log      *slog.Logger // where errors go that callers must not see; slog.Default
 }
 
 // Guard stands before the console's routes.
@@ -47,7 +50,7 @@ func New(store *access.Store, opt Options) *Guard {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	g := &Guard{store: store, opt: opt, open: map[string]bool{loginPath: true}}
+	g := &Guard{store: store, opt: opt, open: map[string]bool{loginPath: true, oidcPath: true, callbackPath: true}}
 	for _, p := range opt.Open {
 		g.open[p] = true
 	}

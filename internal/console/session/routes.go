@@ -18,6 +18,8 @@ func (g *Guard) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+setupPath, g.setup)
 	mux.HandleFunc("POST "+loginPath, g.login)
 	mux.HandleFunc("POST /api/v1/logout", g.logout)
+	mux.HandleFunc("GET "+oidcPath, g.oidcBegin)
+	mux.HandleFunc("GET "+callbackPath, g.oidcFinish)
 	mux.HandleFunc("GET /api/v1/whoami", func(w http.ResponseWriter, r *http.Request) { send(w, Identity(r.Context())) })
 }
 
