@@ -4,15 +4,23 @@ EXAM ?= ../shared/exam
 export CGO_ENABLED ?= 0
 # The embedded log store is C++ linked by cgo, under the build tag duckdb.
 CXX_FOUND   := $(shell command -v g++)
-DUCKDB_PKGS := ./internal/store/... ./internal/record/filter
+DUCKDB_PKGS := ./internal/store/... ./internal/cli ./cmd/mirrorwall
+ifneq ($(CXX_FOUND),)
+BUILD := CGO_ENABLED=1 go build -tags duckdb
+else
+BUILD := go build
+endif
 
-.PHONY: help build run test check race fuzz exam differential bench bench-peer golden e2e clean
+.PHONY: help build static run test check race fuzz exam differential bench bench-peer golden e2e clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-build: ## build bin/mirrorwall, one static binary
-	go build -trimpath -o $(BIN) ./cmd/mirrorwall
+build: ## build bin/mirrorwall; with the embedded log store where there is a C++ compiler
+	$(BUILD) -trimpath -o $(BIN) ./cmd/mirrorwall
+
+static: ## build bin/mirrorwall, one static binary without the embedded log store
+	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/mirrorwall
 
 run: build ## build and play the demo: generated traffic, real detection
 	./$(BIN) demo
@@ -29,6 +37,10 @@ check: ## gofmt, vet, staticcheck
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "hint: gofmt -w ." >&2; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
+ifneq ($(CXX_FOUND),)
+	CGO_ENABLED=1 go vet -tags duckdb $(DUCKDB_PKGS) ./bench/...
+	CGO_ENABLED=1 go tool staticcheck -tags duckdb $(DUCKDB_PKGS) ./bench/...
+endif
 
 race: ## run the tests with the race detector and the invariants (needs gcc)
 	CGO_ENABLED=1 go test -race -tags invariants ./...

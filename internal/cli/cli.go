@@ -97,6 +97,8 @@ func (a *app) root() *cobra.Command {
 		a.demoCommand(),
 		a.inspectCommand(),
 		a.runCommand(),
+		a.sensorCommand(),
+		a.consoleCommand(),
 		a.doctorCommand(),
 		a.replayCommand(),
 		a.rulesCommand(),
@@ -153,6 +155,7 @@ func (a *app) finish(err error) int {
 	}
 	var f *failure
 	var h hinter
+	var ce *childError
 	hint, code := "", exitFailed
 	switch {
 	case errors.As(err, &f):
@@ -160,6 +163,8 @@ func (a *app) finish(err error) int {
 			return f.code
 		}
 		hint, code = f.hint, f.code
+	case errors.As(err, &ce):
+		return ce.code
 	case errors.As(err, &h):
 		hint = h.Hint()
 	case errors.Is(err, context.Canceled):

@@ -121,6 +121,7 @@ type demoRun struct {
 	player   *demo.Player
 	receiver *demo.Receiver
 	service  *service
+	console  *consoleHalf
 	records  *bus.Reader
 	log      *os.File
 	rate     rate
@@ -155,11 +156,15 @@ func (d *demoRun) openService() (err error) {
 	if d.log, err = os.Create(filepath.Join(d.dir, "mirrorwall.log")); err != nil {
 		return fmt.Errorf("log: %w", err)
 	}
-	if d.service, err = d.app.newService(cfg, slog.New(slog.NewTextHandler(d.log, nil)), nil, impatient); err != nil {
+	log := slog.New(slog.NewTextHandler(d.log, nil))
+	if d.service, err = d.app.newService(cfg, log, nil, impatient); err != nil {
 		return errors.Join(err, d.log.Close())
 	}
-	if d.records, err = d.service.spool.Reader("demo"); err != nil {
+	if d.console, err = newConsole(cfg, log, nil); err != nil {
 		return errors.Join(err, d.service.close(), d.log.Close())
+	}
+	if d.records, err = d.service.spool.Reader("demo"); err != nil {
+		return errors.Join(err, d.console.close(), d.service.close(), d.log.Close())
 	}
 	return nil
 }
@@ -190,7 +195,7 @@ func (d *demoRun) run(ctx context.Context, show demoShow) (*demo.Outcome, error)
 	defer stopPlay()
 	served := make(chan error, 1)
 	go func() {
-		err := d.service.run(sctx)
+		err := d.serve(sctx)
 		stopPlay() // a service that ends early ends the demo
 		served <- err
 	}()
@@ -213,6 +218,17 @@ func (d *demoRun) run(ctx context.Context, show demoShow) (*demo.Outcome, error)
 	}
 	d.board.Finish()
 	return d.outcome(took), nil
+}
+
+// serve runs both halves of the service in this process: the sensor ends first.
+func (d *demoRun) serve(ctx context.Context) error {
+	cctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- d.console.run(cctx) }()
+	err := d.service.run(ctx)
+	stop()
+	return errors.Join(err, <-ended)
 }
 
 // drain waits until the sensor has accounted for all that was sent.
@@ -270,7 +286,7 @@ func (d *demoRun) losses() (out []demo.Loss) {
 }
 
 func (d *demoRun) outcome(took time.Duration) *demo.Outcome {
-	in, c := d.input(), &d.service.responder.C
+	in, c := d.input(), &d.console.responder.C
 	o := &demo.Outcome{
 		Took: took, Sent: d.player.Sent(), Received: in.received, Kernel: in.kernel, Ours: in.ours,
 		Losses: d.losses(), Rules: d.service.report.Load().Active, Findings: d.board.Findings(),
@@ -288,7 +304,7 @@ func (d *demoRun) view() *demo.View {
 		Uptime: now.Sub(d.began), For: d.f.length, Now: now, Frames: in.received,
 		Rules: d.service.report.Load().Active, Lost: in.kernel + in.ours,
 		Findings: d.board.Findings(), Received: d.receiver.Totals(),
-		Failed: d.service.responder.C.Retried.Load() + d.service.responder.C.Dead.Load(),
+		Failed: d.console.responder.C.Retried.Load() + d.console.responder.C.Dead.Load(),
 		EVE:    filepath.Join(d.dir, "eve.json"),
 	}
 	v.Rate = d.rate.of(in.received, now)

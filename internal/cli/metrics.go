@@ -16,14 +16,7 @@ func (s *service) collectors() []prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "mirrorwall_" + name, Help: help},
 			func() float64 { return float64(get()) })
 	}
-	c := &s.responder.C
 	out := []prometheus.Collector{
-		f("respond_matched_total", "Records that a match list chose.", c.Matched.Load),
-		f("respond_delivered_total", "Deliveries that a receiver took.", c.Delivered.Load),
-		f("respond_retries_total", "Attempts that failed and are tried again.", c.Retried.Load),
-		f("respond_stalled_total", "Pauses because a dead letter could not be kept.", c.Stalled.Load),
-		f("respond_dead_letters_total", "Deliveries given up and kept as dead letters.", c.Dead.Load),
-		f("respond_unreadable_total", "Records in the spool that could not be read.", c.Unreadable.Load),
 		f("bus_appended_records_total", "Records taken by the spool.", func() uint64 { return s.spool.Counters().Records }),
 		f("bus_lost_segments_total", "Segments dropped unread: the spool was full or too old.", func() uint64 {
 			n := s.spool.Counters()
@@ -57,7 +50,7 @@ func (s *service) collectors() []prometheus.Collector {
 			}
 			return 0
 		}))
-	out = append(out, s.evidenceCollectors()...)
+	out = append(append(out, s.evidenceCollectors()...), s.console.collectors()...)
 	if s.eve != nil {
 		out = append(out,
 			f("eve_lost_bytes_total", "Bytes of records that never reached eve.json.", func() uint64 { _, b := s.eve.Lost(); return b }),
@@ -81,9 +74,11 @@ func (s *service) checks() []health.Check {
 	if s.evidence != nil {
 		out = append(out, evidenceCheck(s.evidence.Counters()))
 	}
-	n := &s.responder.C
+	if s.spooled {
+		out = append(out, s.console.checks()...)
+	}
 	out = append(out, suspendedCheck(s.sensor.Rules().Suspended()))
-	return append(out, responseCheck(n.Dead.Load(), n.Stalled.Load()), refusedCheck(s.report.Load().Refused), thresholdCheck(len(s.report.Load().thresholds)), reloadCheck(s.reloadErr.Load()))
+	return append(out, refusedCheck(s.report.Load().Refused), thresholdCheck(len(s.report.Load().thresholds)), reloadCheck(s.reloadErr.Load()))
 }
 
 // eveCheck fails while writes fail; what was lost before they recovered stays

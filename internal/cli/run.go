@@ -20,7 +20,8 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "Run the service: receive mirrored traffic, detect, log, respond",
 		Long: "Run reads the configuration, listens for mirrored traffic and works until it is\n" +
 			"told to end (SIGTERM, Ctrl-C). SIGHUP compiles the rules again without losing a\n" +
-			"packet. It needs no privilege for the ports above 1023.",
+			"packet. It needs no privilege for the ports above 1023. It starts the two halves,\n" +
+			"sensor and console, as processes of their own, and again when one of them dies.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), path) },
 	}
@@ -33,10 +34,21 @@ func (a *app) run(ctx context.Context, path string) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-	cfg, err := loadConfig(path, checkConfig)
+	text, cfg, err := readConfig(path, checkConfig)
 	if err != nil {
 		return err
 	}
+	log := slog.New(slog.NewTextHandler(a.err, nil))
+	if err := storeInBuild(cfg); err != nil {
+		var h hinter
+		errors.As(err, &h)
+		log.Warn("records are not kept for the console, everything else works", "err", err, "hint", h.Hint())
+	}
+	return a.supervise(ctx, &supervisor{app: a, log: log, path: path, text: text, cfg: cfg}, hup)
+}
+
+// serve runs the sensor until ctx ends; tell is called once it works.
+func (a *app) serve(ctx context.Context, cfg *config.Config, hup <-chan os.Signal, tell func(), supervised bool) error {
 	log := slog.New(slog.NewTextHandler(a.err, nil))
 	s, err := a.newService(cfg, log, nil)
 	if err != nil {
@@ -49,6 +61,7 @@ func (a *app) run(ctx context.Context, path string) error {
 	if s.health != nil {
 		log.Info("health and metrics", "address", s.health.Addr())
 	}
+	tell()
 	done := make(chan struct{})
 	defer close(done)
 	go func() {
@@ -69,7 +82,7 @@ func (a *app) run(ctx context.Context, path string) error {
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	if err == nil {
+	if err == nil && !supervised {
 		log.Info("stopped")
 	}
 	return err
@@ -78,10 +91,15 @@ func (a *app) run(ctx context.Context, path string) error {
 // loadConfig reads the configuration; a path that is no file gets a hint.
 func loadConfig(path string, checks ...config.Check) (*config.Config, error) {
 	cfg, err := config.Load(path, checks...)
+	return cfg, configError(path, err)
+}
+
+// configError gives a path that is no file a hint.
+func configError(path string, err error) error {
 	if st, serr := os.Stat(path); err != nil && serr == nil && !st.Mode().IsRegular() {
-		return nil, fail(err, "--config names a YAML file, such as mirrorwall.yaml")
+		return fail(err, "--config names a YAML file, such as mirrorwall.yaml")
 	}
-	return cfg, err
+	return err
 }
 
 // logRules tells which rules are in force; refused ones, or none at all, are a

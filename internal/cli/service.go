@@ -18,14 +18,12 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/evidence"
 	"github.com/mirrorwall/mirrorwall/internal/packet"
 	"github.com/mirrorwall/mirrorwall/internal/record"
-	"github.com/mirrorwall/mirrorwall/internal/record/filter"
-	"github.com/mirrorwall/mirrorwall/internal/respond"
 	"github.com/mirrorwall/mirrorwall/internal/sensor"
 	"github.com/mirrorwall/mirrorwall/internal/sensor/health"
 )
 
-// service is everything that `run` starts, in one process: the sensor, its
-// outputs, the responder and the health listener.
+// service is the sensor's process: the packet path, its outputs and the health
+// listener.
 type service struct {
 	cfg       *config.Config
 	log       *slog.Logger
@@ -35,9 +33,9 @@ type service struct {
 	reloadErr atomic.Pointer[error] // why the last reload failed, nil after a good one
 	eve       *record.File
 	spool     *bus.Spool
-	dead      *bus.Spool
+	spooled   bool            // somebody reads the spool
+	console   *consoleReport  // what the console's process tells
 	evidence  *evidence.Store // nil: none is kept
-	responder *respond.Responder
 	health    *health.Server
 	tune      []func(*sensor.Config)
 }
@@ -45,7 +43,7 @@ type service struct {
 // newService opens everything that a configuration names; tune changes what the
 // file cannot, before anything runs. On an error nothing stays open.
 func (a *app) newService(cfg *config.Config, log *slog.Logger, obs sensor.Observer, tune ...func(*sensor.Config)) (*service, error) {
-	s := &service{cfg: cfg, log: log, tune: tune}
+	s := &service{cfg: cfg, log: log, tune: tune, spooled: wantsConsole(cfg), console: &consoleReport{path: consoleReportPath(cfg)}}
 	if err := s.open(a, obs); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -55,17 +53,11 @@ func (a *app) newService(cfg *config.Config, log *slog.Logger, obs sensor.Observ
 const stateHint = "state: names the folder; it must be writable"
 
 func (s *service) open(a *app, obs sensor.Observer) error {
-	lists, err := matchLists(s.cfg)
+	err := s.openSensorConfig(a)
 	if err != nil {
 		return err
 	}
-	if err := s.openSensorConfig(a); err != nil {
-		return err
-	}
 	if s.spool, err = bus.Open(filepath.Join(s.cfg.State, "spool"), bus.Options{}); err != nil {
-		return withHint(err, stateHint)
-	}
-	if s.dead, err = bus.Open(deadFolder(s.cfg), bus.Options{}); err != nil {
 		return withHint(err, stateHint)
 	}
 	if s.cfg.EVE.Path != "" {
@@ -87,37 +79,10 @@ func (s *service) open(a *app, obs sensor.Observer) error {
 		return err
 	}
 	s.sensorCfg.Rules, s.sensorCfg.TenantRules = nil, nil // or they would outlive a reload
-	s.responder = respond.New(s.spool, s.dead, lists, respond.Options{})
-	s.responder.OnOutcome = s.logOutcome
-	if err := s.openResponder(); err != nil {
-		return err
-	}
 	if s.cfg.Health.Address != "" {
 		s.health, err = health.Listen(s.cfg.Health.Address, s.sensor, s.checks, s.collectors()...)
 	}
 	return err
-}
-
-func (s *service) openResponder() error {
-	aside, err := s.responder.Open()
-	for _, f := range aside {
-		s.log.Warn("damaged cursor set aside, its match list begins with the oldest record kept", "file", f)
-	}
-	if err != nil {
-		return withHint(err, stateHint)
-	}
-	return nil
-}
-
-// logOutcome logs failed deliveries: the first attempt of each, and its end.
-func (s *service) logOutcome(o respond.Outcome) {
-	d := o.Delivery
-	switch {
-	case o.Dead:
-		s.log.Error("delivery given up, kept as a dead letter", "match_list", d.MatchList, "id", d.ID, "attempts", d.Attempt, "err", o.Err)
-	case o.Err != nil && d.Attempt == 1:
-		s.log.Warn("delivery failed, trying again", "match_list", d.MatchList, "id", d.ID, "err", o.Err)
-	}
 }
 
 func (s *service) openSensorConfig(a *app) error {
@@ -242,54 +207,34 @@ func (s *service) saveDatasets() {
 	}
 }
 
-// run works until ctx ends, then drains: the sensor first, so that its last
-// records reach the outputs.
+// run works until ctx ends, then drains the sensor, so that its last records
+// reach the outputs.
 func (s *service) run(ctx context.Context) error {
-	rctx, stopResponder := context.WithCancel(context.Background())
-	defer stopResponder()
-	responded := make(chan error, 1)
-	go func() { responded <- s.told(s.responder.Run(rctx)) }()
+	hctx, stopHealth := context.WithCancel(context.Background())
+	defer stopHealth()
 	served := make(chan error, 1)
 	if s.health != nil {
-		go func() { served <- s.told(s.health.Run(rctx)) }()
+		go func() { served <- tellEnd(s.log, s.health.Run(hctx)) }()
 	}
 	err := s.sensor.Run(ctx)
-	s.waitForDeliveries()
-	stopResponder()
-	err = errors.Join(err, <-responded)
+	stopHealth()
 	if s.health != nil {
 		err = errors.Join(err, <-served)
 	}
 	return errors.Join(err, s.close())
 }
 
-// told logs at once why a part of the service ended; run returns it only when
+// tellEnd logs at once why a part of a process ended; run returns it only when
 // all of them have.
-func (s *service) told(err error) error {
+func tellEnd(log *slog.Logger, err error) error {
 	if err != nil {
-		s.log.Error("a part of the service ended", "err", err)
+		log.Error("a part of the service ended", "err", err)
 	}
 	return err
 }
 
-// drainFor bounds how long an ending service waits for its responder; what is
-// left then is delivered after the next start.
-const drainFor = 2 * time.Second
-
-func (s *service) waitForDeliveries() {
-	deadline := time.Now().Add(drainFor)
-	for end := s.spool.End(); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if low, readers := s.spool.Lowest(); !readers || !low.Before(end) {
-			return
-		}
-	}
-}
-
 func (s *service) close() error {
 	var errs []error
-	if s.responder != nil {
-		errs = append(errs, s.responder.Close())
-	}
 	if s.sensor != nil {
 		errs = append(errs, s.sensor.Close())
 	}
@@ -309,9 +254,6 @@ func (s *service) close() error {
 		}
 		errs = append(errs, s.spool.Close())
 	}
-	if s.dead != nil {
-		errs = append(errs, s.dead.Close())
-	}
 	return errors.Join(errs...)
 }
 
@@ -326,7 +268,7 @@ func (t *tee) Write(lines []byte) (int, error) {
 		_, err := t.s.eve.Write(lines)
 		errs = append(errs, err)
 	}
-	if len(t.s.cfg.Respond) > 0 {
+	if t.s.spooled {
 		records := bytes.Split(bytes.TrimSuffix(lines, []byte("\n")), []byte("\n"))
 		was := t.s.spool.Failing()
 		if err := t.s.spool.Append(records...); err != nil && !was {
@@ -338,37 +280,6 @@ func (t *tee) Write(lines []byte) (int, error) {
 		t.s.log.Error("records lost", "err", err)
 	}
 	return len(lines), nil
-}
-
-// matchLists makes the match lists of a checked configuration.
-func matchLists(cfg *config.Config) ([]*respond.MatchList, error) {
-	var out []*respond.MatchList
-	var errs []error
-	for i := range cfg.Respond {
-		m, err := matchList(&cfg.Respond[i])
-		if err != nil {
-			errs = append(errs, fmt.Errorf("respond: %s: %w", cfg.Respond[i].Name, err))
-			continue
-		}
-		out = append(out, m)
-	}
-	return out, errors.Join(errs...)
-}
-
-func matchList(r *config.Respond) (*respond.MatchList, error) {
-	f, err := filter.Parse(r.Filter)
-	if err != nil {
-		return nil, err
-	}
-	d, ok := actionNamed(r.Action)
-	if !ok {
-		return nil, fmt.Errorf("no action %q", r.Action)
-	}
-	act, err := d.New(r.Decode)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.Name, err)
-	}
-	return &respond.MatchList{Name: r.Name, Log: r.Log, Filter: f, Action: act}, nil
 }
 
 func listenOptions(cfg *config.Config) []udp.Options {

@@ -28,9 +28,17 @@ type Counters struct {
 	Stalled atomic.Uint64
 }
 
+// Spool is where a Responder reads: a *bus.Spool that this process writes, or the
+// *bus.Folder of one that another does.
+type Spool interface {
+	Reader(name string) (*bus.Reader, error)
+	Cursors() ([]string, error)
+	Forget(name string) error
+}
+
 // Responder runs the match lists over a spool.
 type Responder struct {
-	spool *bus.Spool
+	spool Spool
 	dead  *bus.Spool
 	lists []*MatchList
 	opt   Options
@@ -45,7 +53,7 @@ type Responder struct {
 
 // New makes a Responder that reads records from spool and puts what can't be
 // delivered into dead.
-func New(spool, dead *bus.Spool, lists []*MatchList, opt Options) *Responder {
+func New(spool Spool, dead *bus.Spool, lists []*MatchList, opt Options) *Responder {
 	if opt.Attempts <= 0 {
 		opt.Attempts = 8
 	}

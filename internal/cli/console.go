@@ -1,0 +1,318 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mirrorwall/mirrorwall/internal/base/filelock"
+	"github.com/mirrorwall/mirrorwall/internal/bus"
+	"github.com/mirrorwall/mirrorwall/internal/config"
+	"github.com/mirrorwall/mirrorwall/internal/record/filter"
+	"github.com/mirrorwall/mirrorwall/internal/respond"
+	"github.com/mirrorwall/mirrorwall/internal/store"
+)
+
+func (a *app) consoleCommand() *cobra.Command {
+	var f halfFlags
+	c := &cobra.Command{
+		Use:   "console",
+		Short: "Run one half of the service: keep records, respond",
+		Long: "Console reads the records that the sensor of the same configuration puts into its\n" +
+			"spool (state:), keeps them in the log store and runs the match lists. The sensor\n" +
+			"may come later, end and come again. mirrorwall run starts both halves.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runConsole(cmd.Context(), &f) },
+	}
+	f.register(c)
+	return c
+}
+
+func (a *app) runConsole(ctx context.Context, f *halfFlags) error {
+	signal.Ignore(syscall.SIGHUP) // nothing here is read anew; the sensor's rules are
+	cfg, tell, err := f.open(checkActions)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(a.err, nil))
+	var st store.Store
+	// Under run the responses go on without a store, which run has said.
+	if err := storeInBuild(cfg); err == nil || !f.supervised {
+		if st, err = openStore(cfg, log); err != nil {
+			return err
+		}
+	}
+	c, err := newConsole(cfg, log, st)
+	if err != nil {
+		return err
+	}
+	log.Info("reading records", "spool", spoolFolder(cfg), "match_lists", len(cfg.Respond), "store", st != nil)
+	tell()
+	if err = c.run(ctx); err == nil && !f.supervised {
+		log.Info("stopped")
+	}
+	return err
+}
+
+// wantsConsole reports whether anything would be done with records beyond
+// eve.json.
+func wantsConsole(cfg *config.Config) bool { return len(cfg.Respond) > 0 || storeInBuild(cfg) == nil }
+
+// noStoreError says that this build can't open the store that is configured.
+type noStoreError struct{ engine string }
+
+func (e *noStoreError) Error() string {
+	if e.engine == "duckdb" {
+		return "store: this build has no embedded store (engine: duckdb)"
+	}
+	return "store: this build has no engine " + e.engine
+}
+
+// Hint says what to do.
+func (e *noStoreError) Hint() string {
+	return "the packages have the embedded one; so has a build with CGO_ENABLED=1 go build -tags duckdb ./cmd/mirrorwall"
+}
+
+// storeInBuild is nil when openStore of this build knows the configured engine.
+func storeInBuild(cfg *config.Config) error {
+	if embeddedStore && cfg.Store.Engine == "duckdb" {
+		return nil
+	}
+	return &noStoreError{cfg.Store.Engine}
+}
+
+func spoolFolder(cfg *config.Config) string { return filepath.Join(cfg.State, "spool") }
+
+// storeCursor is the cursor of the log store in the spool.
+const storeCursor = "store"
+
+// consoleHalf is the console's process: what becomes of records once the sensor has
+// put them into its spool. It shares nothing with the sensor but that folder and
+// the report that it leaves for the health page.
+type consoleHalf struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	lock      *os.File
+	folder    *bus.Folder
+	dead      *bus.Spool
+	responder *respond.Responder
+	store     store.Store // nil: records are not kept
+	hub       *store.Hub
+	source    *bus.Reader
+	ingest    *store.Ingester
+	web       *webServer // nil: no pages and no API
+}
+
+// newConsole opens everything that a configuration names. It owns st, which may
+// be nil, also when it fails.
+func newConsole(cfg *config.Config, log *slog.Logger, st store.Store) (*consoleHalf, error) {
+	c := &consoleHalf{cfg: cfg, log: log, store: st}
+	if err := c.open(); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+func (c *consoleHalf) open() error {
+	lists, err := matchLists(c.cfg)
+	if err != nil {
+		return err
+	}
+	if c.folder, err = bus.Follow(spoolFolder(c.cfg), bus.FolderOptions{}); err != nil {
+		return withHint(err, stateHint)
+	}
+	if err := c.takeLock(); err != nil {
+		return err
+	}
+	if c.dead, err = bus.Open(deadFolder(c.cfg), bus.Options{}); err != nil {
+		return withHint(err, stateHint)
+	}
+	c.responder = respond.New(c.folder, c.dead, lists, respond.Options{})
+	c.responder.OnOutcome = c.logOutcome
+	if err := c.openResponder(); err != nil {
+		return err
+	}
+	if c.store == nil {
+		// A store that is not read for must hold up no segment; a later one
+		// passes over what it has.
+		return c.folder.Forget(storeCursor)
+	}
+	if c.source, err = c.folder.Reader(storeCursor); err != nil {
+		return withHint(err, stateHint)
+	}
+	if f := c.source.SetAside(); f != "" {
+		c.log.Warn("damaged cursor set aside, the log store looks through all records kept", "file", f)
+	}
+	c.hub = store.NewHub()
+	c.ingest = store.NewIngester(c.source, c.store, c.hub, store.IngestOptions{Log: c.log})
+	if c.cfg.Console.Listen == "" {
+		return nil
+	}
+	if c.web, err = openServer(c.cfg, c.log, c.store, c.hub); err != nil {
+		return err
+	}
+	return c.web.announce(context.Background(), c.log)
+}
+
+// takeLock keeps a second console from acknowledging in this one's name.
+func (c *consoleHalf) takeLock() (err error) {
+	path := filepath.Join(c.cfg.State, "console.lock")
+	if c.lock, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o640); err != nil {
+		return fail(err, stateHint)
+	}
+	if err = filelock.Lock(c.lock); err != nil {
+		return fail(fmt.Errorf("console: %s: %w", c.cfg.State, err), "another mirrorwall console, or run, works on this state:")
+	}
+	return nil
+}
+
+func (c *consoleHalf) openResponder() error {
+	aside, err := c.responder.Open()
+	for _, f := range aside {
+		c.log.Warn("damaged cursor set aside, its match list begins with the oldest record kept", "file", f)
+	}
+	if err != nil {
+		return withHint(err, stateHint)
+	}
+	return nil
+}
+
+// logOutcome logs failed deliveries: the first attempt of each, and its end.
+func (c *consoleHalf) logOutcome(o respond.Outcome) {
+	d := o.Delivery
+	switch {
+	case o.Dead:
+		c.log.Error("delivery given up, kept as a dead letter", "match_list", d.MatchList, "id", d.ID, "attempts", d.Attempt, "err", o.Err)
+	case o.Err != nil && d.Attempt == 1:
+		c.log.Warn("delivery failed, trying again", "match_list", d.MatchList, "id", d.ID, "err", o.Err)
+	}
+}
+
+// run works until ctx ends, then does what is in the spool by then, for drainFor
+// at most. A part that ends by itself ends all.
+func (c *consoleHalf) run(ctx context.Context) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	wctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	var parts sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	start := func(f func(context.Context) error) {
+		parts.Go(func() {
+			if err := tellEnd(c.log, f(wctx)); err != nil {
+				mu.Lock()
+				errs = append(errs, err)
+				mu.Unlock()
+				end()
+			}
+		})
+	}
+	start(c.responder.Run)
+	if c.store != nil {
+		start(c.ingest.Run)
+		start(c.maintain)
+	}
+	if c.web != nil {
+		start(c.web.run)
+	}
+	start(c.report)
+	<-ctx.Done()
+	c.drain()
+	stop()
+	parts.Wait()
+	return errors.Join(append(errs, c.close())...)
+}
+
+// drainFor bounds how long an ending console goes on; what is left then is done
+// after the next start.
+const drainFor = 2 * time.Second
+
+func (c *consoleHalf) drain() {
+	for deadline := time.Now().Add(drainFor); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if done, err := c.folder.Done(); done || err != nil {
+			return
+		}
+	}
+}
+
+// maintainEvery is how often the log store seals and expires.
+const maintainEvery = time.Minute
+
+func (c *consoleHalf) maintain(ctx context.Context) error {
+	t := time.NewTicker(maintainEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-t.C:
+			if err := c.store.Maintain(ctx, now); err != nil && ctx.Err() == nil {
+				c.log.Error("log store: sealing and expiring failed, tried again in a minute", "err", err)
+			}
+		}
+	}
+}
+
+func (c *consoleHalf) close() error {
+	var errs []error
+	if c.web != nil {
+		errs = append(errs, c.web.close())
+	}
+	if c.responder != nil {
+		errs = append(errs, c.responder.Close())
+	}
+	if c.source != nil {
+		errs = append(errs, c.source.Close())
+	}
+	if c.store != nil {
+		errs = append(errs, c.store.Close())
+	}
+	if c.dead != nil {
+		errs = append(errs, c.dead.Close())
+	}
+	if c.lock != nil {
+		errs = append(errs, c.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// matchLists makes the match lists of a checked configuration.
+func matchLists(cfg *config.Config) ([]*respond.MatchList, error) {
+	var out []*respond.MatchList
+	var errs []error
+	for i := range cfg.Respond {
+		m, err := matchList(&cfg.Respond[i])
+		if err != nil {
+			errs = append(errs, fmt.Errorf("respond: %s: %w", cfg.Respond[i].Name, err))
+			continue
+		}
+		out = append(out, m)
+	}
+	return out, errors.Join(errs...)
+}
+
+func matchList(r *config.Respond) (*respond.MatchList, error) {
+	f, err := filter.Parse(r.Filter)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := actionNamed(r.Action)
+	if !ok {
+		return nil, fmt.Errorf("no action %q", r.Action)
+	}
+	act, err := d.New(r.Decode)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.Name, err)
+	}
+	return &respond.MatchList{Name: r.Name, Log: r.Log, Filter: f, Action: act}, nil
+}
