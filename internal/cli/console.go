@@ -17,6 +17,8 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/base/filelock"
 	"github.com/mirrorwall/mirrorwall/internal/bus"
 	"github.com/mirrorwall/mirrorwall/internal/config"
+	"github.com/mirrorwall/mirrorwall/internal/console/access"
+	"github.com/mirrorwall/mirrorwall/internal/record"
 	"github.com/mirrorwall/mirrorwall/internal/record/filter"
 	"github.com/mirrorwall/mirrorwall/internal/respond"
 	"github.com/mirrorwall/mirrorwall/internal/store"
@@ -110,6 +112,7 @@ type consoleHalf struct {
 	source    *bus.Reader
 	ingest    *store.Ingester
 	web       *webServer // nil: no pages and no API
+	journal   *journal   // nil: no store
 }
 
 // newConsole opens everything that a configuration names. It owns st, which may
@@ -154,11 +157,16 @@ func (c *consoleHalf) open() error {
 	}
 	c.hub = store.NewHub()
 	c.ingest = store.NewIngester(c.source, c.store, c.hub, store.IngestOptions{Log: c.log})
-	if c.cfg.Console.Listen == "" {
-		return nil
+	var users *access.Store
+	if c.cfg.Console.Listen != "" {
+		if c.web, err = openServer(c.cfg, c.log, c.store, c.hub); err != nil {
+			return err
+		}
+		users = c.web.access
 	}
-	if c.web, err = openServer(c.cfg, c.log, c.store, c.hub); err != nil {
-		return err
+	c.journal = newJournal(c.store, c.hub, users, c.log)
+	if c.web == nil {
+		return nil
 	}
 	return c.web.announce(context.Background(), c.log)
 }
@@ -188,6 +196,9 @@ func (c *consoleHalf) openResponder() error {
 
 // logOutcome logs failed deliveries: the first attempt of each, and its end.
 func (c *consoleHalf) logOutcome(o respond.Outcome) {
+	if c.journal != nil {
+		c.journal.outcome(o)
+	}
 	d := o.Delivery
 	switch {
 	case o.Dead:
@@ -221,12 +232,17 @@ func (c *consoleHalf) run(ctx context.Context) error {
 	if c.store != nil {
 		start(c.ingest.Run)
 		start(c.maintain)
+		start(c.journal.run)
+		c.journal.system(record.Informational, "console-start", "the console began, version "+version)
 	}
 	if c.web != nil {
 		start(c.web.run)
 	}
 	start(c.report)
 	<-ctx.Done()
+	if c.journal != nil {
+		c.journal.system(record.Informational, "console-stop", "the console ends")
+	}
 	c.drain()
 	stop()
 	parts.Wait()

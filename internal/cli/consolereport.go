@@ -33,6 +33,7 @@ var consoleMetrics = []struct{ name, help string }{
 	{"store_passed_records_total", "Records that came again and that the log store had."},
 	{"store_unreadable_records_total", "Records that are of no log type; not kept."},
 	{"store_full_records_total", "Records lost because the log store had no room."},
+	{"store_lost_events_total", "Events of the console itself that were not kept: their queue was full."},
 	{"store_retries_total", "Batches that the log store did not take at once, and that were tried again."},
 }
 
@@ -106,6 +107,7 @@ func (c *consoleHalf) state() *consoleState {
 		s.Metrics["store_unreadable_records_total"] = g.Unreadable
 		s.Metrics["store_full_records_total"] = g.Full
 		s.Metrics["store_retries_total"] = g.Retries
+		s.Metrics["store_lost_events_total"] = c.journal.lost.Load()
 		s.Checks = append(s.Checks, storeCheck(c.ingest.Full(), g.Full))
 	}
 	return s
