@@ -28,7 +28,13 @@ trap 'rm -f "$log"' EXIT
 # a failure ("context deadline exceeded", without a failing input; go.dev/issue/75804,
 # mended in Go 1.27): that is no finding, and is told as such.
 run() {
-	go test -run '^$' -fuzz "^$2\$" -fuzztime "${each}s" -fuzzminimizetime 1x -parallel 2 "./$1" >"$log" 2>&1 && return
+	local tags=()
+	if grep -q '^//go:build duckdb' "$1"/*_test.go; then
+		command -v g++ >/dev/null || { echo "skipped: no g++" >"$log"; return; }
+		tags=(-tags duckdb)
+		export CGO_ENABLED=1
+	fi
+	go test "${tags[@]}" -run '^$' -fuzz "^$2\$" -fuzztime "${each}s" -fuzzminimizetime 1x -parallel 2 "./$1" >"$log" 2>&1 && return
 	if grep -q 'context deadline exceeded' "$log" && ! grep -q 'Failing input' "$log"; then
 		echo "(the clock ran out inside an execution; no failing input)" >>"$log"
 		return
@@ -40,5 +46,5 @@ run() {
 for t in "${targets[@]}"; do
 	read -r dir name <<<"$t"
 	run "$dir" "$name"
-	echo "$dir $name: $(grep -E 'elapsed|clock' "$log" | tail -n 1)"
+	echo "$dir $name: $(grep -E 'elapsed|clock|skipped' "$log" | tail -n 1)"
 done

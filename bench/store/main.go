@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -90,7 +91,8 @@ func fill(st *duckdb.Store, dir string, rows int, span time.Duration, out map[st
 	defer cancel()
 	began, done := time.Now(), make(chan error, 2)
 	go func() { done <- in.Run(ctx) }()
-	go func() { done <- maintain(ctx, st) }()
+	var clock atomic.Int64 // the records' time, which goes faster than ours
+	go func() { done <- maintain(ctx, st, &clock) }()
 	for n := 0; n < rows; {
 		// The spool is bounded: a sensor would lose records, the measurement waits.
 		if uint64(n) > in.Counters().Kept+2_000_000 {
@@ -105,6 +107,7 @@ func fill(st *duckdb.Store, dir string, rows int, span time.Duration, out map[st
 			return err
 		}
 		n += len(batch)
+		clock.Store(g.at)
 	}
 	for in.Counters().Kept < uint64(rows) {
 		time.Sleep(10 * time.Millisecond)
@@ -139,16 +142,15 @@ func fill(st *duckdb.Store, dir string, rows int, span time.Duration, out map[st
 	return sp.Close()
 }
 
-// maintain seals as the console does, but more often: the records come faster
-// than their time goes by.
-func maintain(ctx context.Context, st *duckdb.Store) error {
+// maintain seals as the console does, by the records' clock, but more often.
+func maintain(ctx context.Context, st *duckdb.Store, clock *atomic.Int64) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(2 * time.Second):
 		}
-		if err := st.Maintain(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := st.Maintain(ctx, time.Unix(0, clock.Load())); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
