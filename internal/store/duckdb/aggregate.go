@@ -36,6 +36,9 @@ func (p *plan) rows(x *held, cols []string, step time.Duration) (r rowsOf, never
 	if never {
 		return r, true
 	}
+	if where == "TRUE" && step == 0 && len(cols) == 1 && slices.Contains(x.ranked, cols[0]) {
+		return ranking(x, cols[0]), false
+	}
 	if p.rolledUp(x, cols, step) {
 		where, args = p.q.Filter.SQL(filter.DuckDB, x.log, p.q.Now)
 		where += " AND part = " + strconv.FormatUint(x.id, 10)

@@ -139,7 +139,7 @@ func (s *Store) append(ctx context.Context, piles []*pile, marks map[[2]string]b
 	for _, x := range piles {
 		if x.fresh {
 			_, err := s.conn.ExecContext(ctx, createTable(x.p.table(), s.cols[x.p.log])+"; INSERT INTO part VALUES ("+
-				fmt.Sprintf("%d, %s, make_timestamp(%d::BIGINT), false, 0, 0, TIMESTAMP '1970-01-01', TIMESTAMP '1970-01-01', %s)", x.p.id, quote(x.p.log), x.p.hour.UnixMicro(), quote(strings.Join(x.p.cols, ","))))
+				fmt.Sprintf("%d, %s, make_timestamp(%d::BIGINT), false, 0, 0, TIMESTAMP '1970-01-01', TIMESTAMP '1970-01-01', %s, '')", x.p.id, quote(x.p.log), x.p.hour.UnixMicro(), quote(strings.Join(x.p.cols, ","))))
 			if err != nil {
 				return err
 			}

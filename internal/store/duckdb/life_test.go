@@ -351,3 +351,50 @@ func randomFilter(rnd *rand.Rand, all []*record.Entry, depth int) string {
 	}
 	return fmt.Sprintf(`%s %s "%s"`, f.Name, op, value)
 }
+
+// TestLayouts: a store of the first layout is brought to this one, and answers.
+func TestLayouts(t *testing.T) {
+	dir := t.TempDir()
+	now := func() time.Time { return storetest.Start().Add(5 * time.Hour) }
+	s := open(t, dir, nil, now)
+	m := storetest.NewMemory(nil)
+	m.Now = now
+	blocks := storetest.NewGenerator(5).Blocks(t, "a", 0, 8, 200, time.Second)
+	for _, x := range []store.Store{s, m} {
+		must(x.Append(t.Context(), blocks))
+	}
+	if err := s.Maintain(t.Context(), now()); err != nil {
+		t.Fatal(err)
+	}
+	ranks := 0
+	if err := s.db.QueryRow("SELECT count(*) FROM rank_number").Scan(&ranks); err != nil || ranks == 0 {
+		t.Fatalf("%d values are counted, %v", ranks, err)
+	}
+	// What the first layout did not have.
+	for _, q := range []string{"ALTER TABLE part DROP COLUMN ranked", "DROP TABLE rank_addr", "DROP TABLE rank_number", "DROP TABLE rank_text", "DELETE FROM schema_version WHERE version > 1"} {
+		if _, err := s.db.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir, nil, now)
+	defer s.Close()
+	more := storetest.NewGenerator(6).Blocks(t, "b", 0, 8, 200, time.Second)
+	for _, x := range []store.Store{s, m} {
+		must(x.Append(t.Context(), more))
+	}
+	if err := s.Maintain(t.Context(), now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range []string{"port.dst", "addr.src", "hostname"} {
+		for _, by := range []store.Measure{store.ByCount, store.ByBytes} {
+			g := store.Grouping{Field: field, By: by, Limit: 5}
+			got, want := must(s.Top(t.Context(), store.Query{}, g)), must(m.Top(t.Context(), store.Query{}, g))
+			if !slices.Equal(got.Groups, want.Groups) || got.Values != want.Values {
+				t.Errorf("%s by %s: got %+v, want %+v", field, by, got.Groups, want.Groups)
+			}
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -68,16 +69,13 @@ func (s *Store) sealPart(ctx context.Context, p *part) error {
 	if sealed.bytes, err = settle(tmp, path, bloomFile(path)); err != nil {
 		return err
 	}
+	if sealed.ranked, err = s.count(ctx, p); err != nil {
+		return err
+	}
 	s.write.Lock()
 	defer s.write.Unlock()
-	err = s.transaction(ctx, func() error {
-		if _, err := s.conn.ExecContext(ctx, insertRollup(p, s.source(p))); err != nil {
-			return err
-		}
-		_, err := s.conn.ExecContext(ctx, "UPDATE part SET sealed = true, nrows = ?, nbytes = ?, oldest = ?, newest = ? WHERE id = ?",
-			p.rows, sealed.bytes, p.oldest, p.newest, p.id)
-		return err
-	})
+	_, err = s.conn.ExecContext(ctx, "UPDATE part SET sealed = true, nrows = ?, nbytes = ?, oldest = ?, newest = ?, ranked = ? WHERE id = ?",
+		p.rows, sealed.bytes, p.oldest, p.newest, strings.Join(sealed.ranked, ","), p.id)
 	if err != nil {
 		return err
 	}
@@ -165,8 +163,12 @@ func (s *Store) removePart(ctx context.Context, p *part) error {
 		if _, err := s.conn.ExecContext(ctx, "DELETE FROM part WHERE id = ?", p.id); err != nil {
 			return err
 		}
-		_, err := s.conn.ExecContext(ctx, "DELETE FROM "+rollupTable(p.log)+" WHERE part = ?", p.id)
-		return err
+		for _, t := range append(rankTables(), rollupTable(p.log)) {
+			if _, err := s.conn.ExecContext(ctx, "DELETE FROM "+t+" WHERE part = ?", p.id); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err

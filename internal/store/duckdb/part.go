@@ -26,6 +26,7 @@ type part struct {
 	rows, bytes    uint64
 	oldest, newest time.Time
 	cols           []string // that it keeps
+	ranked         []string // columns whose values are counted, see ranks
 	sealed         bool
 	closed         bool // takes no more rows: it is being sealed
 
@@ -143,17 +144,17 @@ func (c *catalogue) openParts(log string) int {
 // load reads the catalogue and clears away what a death has left behind: tables
 // and files that are no part.
 func (s *Store) load(ctx context.Context) error {
-	rows, err := s.conn.QueryContext(ctx, "SELECT id, log, hour, sealed, nrows, nbytes, oldest, newest, cols FROM part")
+	rows, err := s.conn.QueryContext(ctx, "SELECT id, log, hour, sealed, nrows, nbytes, oldest, newest, cols, ranked FROM part")
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		p, cols := &part{}, ""
-		if err := rows.Scan(&p.id, &p.log, &p.hour, &p.sealed, &p.rows, &p.bytes, &p.oldest, &p.newest, &cols); err != nil {
+		p, cols, ranked := &part{}, "", ""
+		if err := rows.Scan(&p.id, &p.log, &p.hour, &p.sealed, &p.rows, &p.bytes, &p.oldest, &p.newest, &cols, &ranked); err != nil {
 			return err
 		}
-		p.cols = strings.Split(cols, ",")
+		p.cols, p.ranked = strings.Split(cols, ","), strings.Split(ranked, ",")
 		s.parts.last = max(s.parts.last, p.id)
 		s.parts.all = append(s.parts.all, p)
 	}
@@ -228,8 +229,8 @@ func (s *Store) clear(ctx context.Context) error {
 			}
 		}
 	}
-	for _, log := range store.Logs() {
-		if _, err := s.conn.ExecContext(ctx, "DELETE FROM "+rollupTable(log)+" WHERE part NOT IN ("+strings.Join(ids, ",")+")"); err != nil {
+	for _, t := range countTables() {
+		if _, err := s.conn.ExecContext(ctx, "DELETE FROM "+t+" WHERE part NOT IN ("+strings.Join(ids, ",")+")"); err != nil {
 			return err
 		}
 	}

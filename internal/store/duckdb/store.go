@@ -91,7 +91,9 @@ func migrations() []string {
 		CREATE TABLE origin(sensor VARCHAR, spool VARCHAR, segment UBIGINT NOT NULL, pos UBIGINT NOT NULL, PRIMARY KEY(sensor, spool));
 		CREATE TABLE counter(next_row UBIGINT NOT NULL);
 		INSERT INTO counter VALUES (1);
-		` + createRollup()}
+		` + createRollup(), `
+		ALTER TABLE part ADD COLUMN ranked VARCHAR DEFAULT '';
+		` + createRanks()}
 }
 
 // Open opens the store in a folder.
