@@ -105,6 +105,7 @@ func (a *app) root() *cobra.Command {
 		a.configCommand(),
 		a.respondCommand(),
 		a.logsCommand(),
+		a.evidenceCommand(),
 		a.loginCommand(),
 		a.userCommand(),
 		a.tokenCommand(),

@@ -153,7 +153,10 @@ func bufferFindings(listeners []health.Listener, asked uint64) []finding {
 
 // counted is a number with its noun, in the plural where it needs one.
 func counted(n uint64, noun string) string {
-	if n != 1 {
+	switch {
+	case n != 1 && strings.HasSuffix(noun, "ch"):
+		noun += "es"
+	case n != 1:
 		noun += "s"
 	}
 	return fmt.Sprintf("%d %s", n, noun)

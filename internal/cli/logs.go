@@ -339,7 +339,8 @@ func logCells(e *record.Entry) (head, cells []string) {
 	}
 	switch e.Log {
 	case "threat":
-		return []string{"SEVERITY", "FROM", "TO", "APP", "ID", "THREAT"}, []string{e.Severity.String(), from, to, e.App, fmt.Sprint(e.ThreatID), e.ThreatName}
+		return []string{"SEVERITY", "FROM", "TO", "APP", "ID", "THREAT", "EVIDENCE"},
+			[]string{e.Severity.String(), from, to, e.App, fmt.Sprint(e.ThreatID), e.ThreatName, e.PcapID}
 	case "traffic":
 		return []string{"FROM", "TO", "APP", "HOST", "SENT", "RECEIVED", "RULE", "ACTION"},
 			[]string{from, to, e.App, e.Hostname, fmt.Sprint(e.BytesSent), fmt.Sprint(e.BytesReceived), e.Rule, e.Verdict}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,11 +15,15 @@ import (
 
 	"github.com/mirrorwall/mirrorwall/internal/console"
 	"github.com/mirrorwall/mirrorwall/internal/console/access"
+	"github.com/mirrorwall/mirrorwall/internal/evidence"
 	"github.com/mirrorwall/mirrorwall/internal/store"
 	"github.com/mirrorwall/mirrorwall/internal/store/storetest"
 )
 
-const goodPassword = "plum Tractor vivid 49"
+const (
+	goodPassword = "plum Tractor vivid 49"
+	captureID    = "2026030110-00c0ffee00c0ffee-1"
+)
 
 // testConsole is a console with 400 records; setup is its setup token.
 func testConsole(t *testing.T) (address, fingerprint, setup string, hub *store.Hub) {
@@ -33,7 +38,16 @@ func testConsole(t *testing.T) (address, fingerprint, setup string, hub *store.H
 		t.Fatal(err)
 	}
 	hub = store.NewHub()
-	c, err := console.New(console.Deps{Access: acc, Store: mem, Hub: hub})
+	captures := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(captures, captureID[:10]), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for ext, text := range map[string]string{".pcap": "packets", ".json": `{"id":"` + captureID + `","packets":3,"hits":[{"time":"2026-03-01T10:00:00Z","packet":2,"gid":1,"sid":7,"rev":1,"matched":[{"buffer":"http.uri","offset":4,"length":2,"text":"a\u0007b"}]}]}`} {
+		if err := os.WriteFile(filepath.Join(captures, captureID[:10], captureID[11:]+ext), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := console.New(console.Deps{Access: acc, Store: mem, Hub: hub, Evidence: evidence.NewReader(captures)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +107,15 @@ func TestRemote(t *testing.T) {
 	contains(play(t, "", 2, "logs", "traffic", "--last", "soon"), "no span of time")
 	contains(play(t, "", 0, "logs", "traffic", "--top", "app"), "APP", "COUNT", "ssl")
 	contains(play(t, "", 0, "logs", "all", "--histogram", "1m"), "2026-03-01T09:50:00Z", "█")
+
+	contains(play(t, "", 0, "evidence", captureID), "3 packets, 1 match", "rule 1:7 rev 1, packet 2", "http.uri, byte 4, 2 bytes: a.b")
+	pcap := filepath.Join(t.TempDir(), "why.pcap")
+	contains(play(t, "", 0, "evidence", captureID, "-o", pcap), "7 bytes")
+	if text, err := os.ReadFile(pcap); string(text) != "packets" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	contains(play(t, "", 1, "evidence", "2026030110-00c0ffee00c0ffee-2", "-o", pcap), "there is no such capture")
+	contains(play(t, "", 2, "evidence", "../../etc/passwd"), "no capture's id")
 
 	contains(play(t, "another good Passphrase 7\n", 0, "user", "add", "anna", "--role", "analyst"), "anna is a user now (analyst)")
 	contains(play(t, "", 0, "user", "role", "anna", "auditor"), "anna: done")
