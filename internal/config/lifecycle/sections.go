@@ -17,14 +17,18 @@ type section struct {
 
 // sections cuts a document at its top keys, and policy: at its own, so that who
 // changed what can be told, and put together, without writing the rest anew. What
-// stands between two keys belongs to the first. A document in flow style, or one
-// key twice, is one section "".
+// stands between two keys belongs to the first. A document in flow style, with
+// other ends of lines than \n, or one key twice, is one section "".
 func sections(text []byte) ([]section, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return nil, refuse("mirrorwall config check tells where", "this is no YAML: %v", err)
 	}
 	whole := []section{{"", 0, len(text)}}
+	// The library counts these as ends of lines; nothing else here does.
+	if bytes.ContainsAny(text, "\r\u0085\u2028\u2029") {
+		return whole, nil
+	}
 	if len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode || doc.Content[0].Style&yaml.FlowStyle != 0 {
 		return whole, nil
 	}
@@ -32,7 +36,8 @@ func sections(text []byte) ([]section, error) {
 	var keys []section
 	seen := map[string]bool{}
 	add := func(name string, n *yaml.Node) {
-		keys = append(keys, section{name: name, from: lines[n.Line-1]})
+		// A line that is not there makes two keys of one, which is whole.
+		keys = append(keys, section{name: name, from: lines[min(max(n.Line, 1), len(lines))-1]})
 		seen[name] = true
 	}
 	top := doc.Content[0].Content
