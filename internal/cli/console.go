@@ -58,6 +58,9 @@ func (a *app) runConsole(ctx context.Context, f *halfFlags) error {
 		return err
 	}
 	log.Info("reading records", "spool", spoolFolder(cfg), "match_lists", len(cfg.Respond), "store", st != nil)
+	if err := c.confine(); err != nil {
+		return errors.Join(err, c.close())
+	}
 	tell()
 	if err = c.run(ctx); err == nil && !f.supervised {
 		log.Info("stopped")
@@ -113,6 +116,7 @@ type consoleHalf struct {
 	ingest    *store.Ingester
 	web       *webServer // nil: no pages and no API
 	journal   *journal   // nil: no store
+	sandbox   string     // what is in force; empty: nothing was asked
 }
 
 // newConsole opens everything that a configuration names. It owns st, which may

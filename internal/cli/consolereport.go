@@ -100,6 +100,9 @@ func (c *consoleHalf) state() *consoleState {
 		"console_damaged_blocks_total": c.folder.Damaged(),
 	}}
 	s.Checks = append(s.Checks, responseCheck(n.Dead.Load(), n.Stalled.Load()))
+	if c.sandbox != "" {
+		s.Checks = append(s.Checks, sandboxCheck("sandbox of the console", c.sandbox))
+	}
 	if c.ingest != nil {
 		g := c.ingest.Counters()
 		s.Metrics["store_kept_records_total"] = g.Kept

@@ -67,6 +67,9 @@ func (s *service) checks() []health.Check {
 		c.Text = "the last records could not be kept: is the disk of state: full?"
 	}
 	out := []health.Check{c}
+	if text := s.sandbox.Load(); text != nil {
+		out = append(out, sandboxCheck("sandbox of the sensor", *text))
+	}
 	if s.eve != nil {
 		_, lost := s.eve.Lost()
 		out = append(out, eveCheck(s.eve.Err(), lost, s.eve.Failing()))

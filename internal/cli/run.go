@@ -61,6 +61,9 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, hup <-chan os.Signa
 	if s.health != nil {
 		log.Info("health and metrics", "address", s.health.Addr())
 	}
+	if err := s.confine(); err != nil {
+		return err
+	}
 	tell()
 	done := make(chan struct{})
 	defer close(done)

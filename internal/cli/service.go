@@ -37,6 +37,7 @@ type service struct {
 	console   *consoleReport  // what the console's process tells
 	evidence  *evidence.Store // nil: none is kept
 	health    *health.Server
+	sandbox   atomic.Pointer[string] // what is in force; nil: nothing was asked
 	tune      []func(*sensor.Config)
 }
 
