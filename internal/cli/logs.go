@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -351,7 +352,7 @@ func logCells(e *record.Entry) (head, cells []string) {
 	case "file":
 		return []string{"FROM", "TO", "FILE", "TYPE", "SHA-256"}, []string{from, to, e.FileName, e.FileType, e.FileDigest}
 	case "auth", "config", "response", "system":
-		return []string{"WHO", "FROM", "WHAT", "ON", "RESULT", "DESCRIPTION"}, []string{e.Admin, e.Client, e.Command + e.EventID, e.Path + e.Object, e.Result, e.Description}
+		return []string{"WHO", "FROM", "WHAT", "ON", "RESULT", "DESCRIPTION"}, []string{e.Admin, e.Client, cmp.Or(e.Command, e.EventID), cmp.Or(e.Path, e.Object), e.Result, e.Description}
 	}
 	return []string{"FROM", "TO", "APP", "HOST"}, []string{from, to, e.App, e.Hostname}
 }
