@@ -39,7 +39,8 @@ type Options struct {
 type Guard struct {
 	store *access.Store
 	opt   Options
-	open  map[string]bool
+	open  map[string]bool // need no identity
+	pages map[string]bool // nor that the console is set up
 }
 
 // New makes a guard. The caller keeps the store.
@@ -50,9 +51,9 @@ func New(store *access.Store, opt Options) *Guard {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	g := &Guard{store: store, opt: opt, open: map[string]bool{loginPath: true, oidcPath: true, callbackPath: true}}
+	g := &Guard{store: store, opt: opt, open: map[string]bool{loginPath: true, oidcPath: true, callbackPath: true}, pages: map[string]bool{}}
 	for _, p := range opt.Open {
-		g.open[p] = true
+		g.pages[p] = true
 	}
 	return g
 }
@@ -100,7 +101,8 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 
 // admit finds who calls. A token that is sent counts, and no cookie beside it.
 func (g *Guard) admit(r *http.Request) (access.Identity, error) {
-	if r.URL.Path == setupPath {
+	// Pages and setup are there before anyone has a password: they show the way.
+	if r.URL.Path == setupPath || g.pages[r.URL.Path] {
 		return access.Identity{}, nil
 	}
 	if need, err := g.store.NeedsSetup(r.Context()); err != nil {

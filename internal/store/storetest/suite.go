@@ -112,7 +112,7 @@ func parse(t *testing.T, text string) *filter.Filter {
 }
 
 func testAnswers(t *testing.T, e Engine) {
-	got, want := pair(t, e, 2400, 4*time.Second)
+	got, want := pair(t, e, 2400, 2*time.Second)
 	for _, text := range Filters() {
 		q := store.Query{Filter: parse(t, text)}
 		t.Run(text, func(t *testing.T) { sameAnswers(t, got, want, q) })
