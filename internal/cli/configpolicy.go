@@ -2,6 +2,8 @@ package cli
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/mirrorwall/mirrorwall/internal/appid"
 	"github.com/mirrorwall/mirrorwall/internal/config"
@@ -36,4 +38,49 @@ func (s *service) compilePolicy(cfg *sensor.Config) error {
 	}
 	cfg.Policy = p
 	return errors.Join(errs...)
+}
+
+// reloadPolicy takes the policy that the configuration file has now; the rules
+// that are compiled next carry it into force. What else has changed in the file
+// waits for a restart, and the log says so. undo brings the old one back.
+func (s *service) reloadPolicy() (undo func(), err error) {
+	nothing := func() {}
+	if s.path == "" {
+		return nothing, nil
+	}
+	text, err := readRegular(s.path)
+	if err != nil {
+		// Read once, as from a pipe, or gone: the rules' files may have changed.
+		s.log.Warn("the configuration is not read again", "err", err)
+		return nothing, nil
+	}
+	next, err := config.Parse(s.path, text, checkConfig)
+	if err != nil {
+		return nothing, err
+	}
+	changes, err := config.Diff(s.text, text)
+	if err != nil {
+		return nothing, err
+	}
+	var others []string
+	for _, c := range changes {
+		section, _, _ := strings.Cut(c.Path, ".")
+		if section, _, _ = strings.Cut(section, "["); section != "policy" && !slices.Contains(others, section) {
+			others = append(others, section)
+		}
+	}
+	if others != nil {
+		s.log.Warn("changes of the configuration wait for a restart; the policy is in force at once", "sections", strings.Join(others, ", "))
+	}
+	if len(changes) == 0 {
+		return nothing, nil
+	}
+	old, compiled, was := s.cfg.Policy, s.sensorCfg.Policy, s.text
+	undo = func() { s.cfg.Policy, s.sensorCfg.Policy, s.text = old, compiled, was }
+	s.cfg.Policy, s.text = next.Policy, text
+	if err := s.compilePolicy(s.sensorCfg); err != nil {
+		undo()
+		return nothing, err
+	}
+	return undo, nil
 }

@@ -29,6 +29,7 @@ const maxConfigText = 64 << 20
 type halfFlags struct {
 	path       string
 	supervised bool
+	text       []byte // of the configuration, once it is open
 }
 
 func (f *halfFlags) register(c *cobra.Command) {
@@ -44,13 +45,14 @@ func (f *halfFlags) register(c *cobra.Command) {
 // tell says that the half works.
 func (f *halfFlags) open(checks ...config.Check) (cfg *config.Config, tell func(), err error) {
 	if !f.supervised {
-		cfg, err = loadConfig(f.path, checks...)
+		f.text, cfg, err = readConfig(f.path, checks...)
 		return cfg, func() {}, err
 	}
 	text, err := inherited(configFD)
 	if err != nil {
 		return nil, nil, fmt.Errorf("configuration from mirrorwall run: %w", err)
 	}
+	f.text = text
 	ready := os.NewFile(readyFD, "ready")
 	if cfg, err = config.Parse(f.path, text); err != nil {
 		return nil, nil, err
@@ -99,6 +101,21 @@ func readConfig(path string, checks ...config.Check) ([]byte, *config.Config, er
 	return text, cfg, configError(path, err)
 }
 
+// readRegular reads a file that may be read again: no pipe.
+func readRegular(path string) ([]byte, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no file that can be read again", path)
+	}
+	if st.Size() > maxConfigText {
+		return nil, fmt.Errorf("%s: %d bytes", path, st.Size())
+	}
+	return os.ReadFile(path)
+}
+
 func (a *app) sensorCommand() *cobra.Command {
 	var f halfFlags
 	c := &cobra.Command{
@@ -106,7 +123,7 @@ func (a *app) sensorCommand() *cobra.Command {
 		Short: "Run one half of the service: receive mirrored traffic, detect, log",
 		Long: "Sensor receives mirrored traffic, inspects it, writes eve.json and puts records\n" +
 			"into its spool (state:), where the console of the same configuration finds them.\n" +
-			"SIGHUP compiles the rules again. mirrorwall run starts both halves.",
+			"SIGHUP compiles rules and policy again. mirrorwall run starts both halves.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runSensor(cmd.Context(), &f) },
 	}
@@ -123,5 +140,5 @@ func (a *app) runSensor(ctx context.Context, f *halfFlags) error {
 	if err != nil {
 		return err
 	}
-	return a.serve(ctx, cfg, hup, tell, f.supervised)
+	return a.serve(ctx, &sensorStart{cfg: cfg, path: f.path, text: f.text, tell: tell, supervised: f.supervised}, hup)
 }

@@ -19,9 +19,10 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the service: receive mirrored traffic, detect, log, respond",
 		Long: "Run reads the configuration, listens for mirrored traffic and works until it is\n" +
-			"told to end (SIGTERM, Ctrl-C). SIGHUP compiles the rules again without losing a\n" +
-			"packet. It needs no privilege for the ports above 1023. It starts the two halves,\n" +
-			"sensor and console, as processes of their own, and again when one of them dies.",
+			"told to end (SIGTERM, Ctrl-C). SIGHUP compiles the rules and the policy of the file\n" +
+			"again without losing a packet. It needs no privilege for the ports above 1023. It\n" +
+			"starts the two halves, sensor and console, as processes of their own, and again when\n" +
+			"one of them dies.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), path) },
 	}
@@ -47,13 +48,23 @@ func (a *app) run(ctx context.Context, path string) error {
 	return a.supervise(ctx, &supervisor{app: a, log: log, path: path, text: text, cfg: cfg}, hup)
 }
 
-// serve runs the sensor until ctx ends; tell is called once it works.
-func (a *app) serve(ctx context.Context, cfg *config.Config, hup <-chan os.Signal, tell func(), supervised bool) error {
+// sensorStart is what a sensor starts with.
+type sensorStart struct {
+	cfg        *config.Config
+	path       string // of the configuration
+	text       []byte
+	tell       func() // called once it works
+	supervised bool
+}
+
+// serve runs the sensor until ctx ends.
+func (a *app) serve(ctx context.Context, in *sensorStart, hup <-chan os.Signal) error {
 	log := slog.New(slog.NewTextHandler(a.err, nil))
-	s, err := a.newService(cfg, log, nil)
+	s, err := a.newService(in.cfg, log, nil)
 	if err != nil {
 		return err
 	}
+	s.path, s.text = in.path, in.text
 	s.logRules(a, "rules loaded")
 	for _, addr := range s.sensor.Addresses() {
 		log.Info("listening for mirrored traffic", "address", addr)
@@ -64,7 +75,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, hup <-chan os.Signa
 	if err := s.confine(); err != nil {
 		return err
 	}
-	tell()
+	in.tell()
 	done := make(chan struct{})
 	defer close(done)
 	go func() {
@@ -74,7 +85,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, hup <-chan os.Signa
 				return
 			case <-hup:
 				if err := s.reload(a); err != nil {
-					log.Error("rules not reloaded, the old ones stay", "err", err)
+					log.Error("rules and policy not reloaded, the old ones stay", "err", err)
 					continue
 				}
 				s.logRules(a, "rules reloaded")
@@ -85,7 +96,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, hup <-chan os.Signa
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	if err == nil && !supervised {
+	if err == nil && !in.supervised {
 		log.Info("stopped")
 	}
 	return err

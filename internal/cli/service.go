@@ -37,6 +37,8 @@ type service struct {
 	console   *consoleReport  // what the console's process tells
 	evidence  *evidence.Store // nil: none is kept
 	health    *health.Server
+	path      string                 // of the configuration; empty: it is not read again
+	text      []byte                 // what is in force of it
 	sandbox   atomic.Pointer[string] // what is in force; nil: nothing was asked
 	tune      []func(*sensor.Config)
 }
@@ -187,8 +189,14 @@ func (s *service) thresholds() ([]detect.ThresholdFile, error) {
 
 // reload compiles the rules again and hands them to the workers.
 func (s *service) reload(a *app) error {
+	undo, err := s.reloadPolicy()
+	if err != nil {
+		s.reloadErr.Store(&err)
+		return err
+	}
 	rules, rep, err := s.compile(a)
 	if err != nil {
+		undo()
 		s.reloadErr.Store(&err)
 		return err
 	}

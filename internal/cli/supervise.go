@@ -23,8 +23,30 @@ type supervisor struct {
 	app  *app
 	log  *slog.Logger
 	path string
-	text []byte // the configuration, which both halves get
 	cfg  *config.Config
+
+	mu   sync.Mutex
+	text []byte // the configuration, which both halves get
+}
+
+// reread takes what the file says now, for a half that starts again: what is
+// wrong stays out, and the sensor, which reads it too, says so.
+func (s *supervisor) reread() {
+	text, err := readRegular(s.path)
+	if err != nil {
+		return
+	}
+	if _, err := config.Parse(s.path, text, checkConfig); err == nil {
+		s.mu.Lock()
+		s.text = text
+		s.mu.Unlock()
+	}
+}
+
+func (s *supervisor) configuration() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text
 }
 
 // consoleHead is how long the sensor waits for the console, so that its cursors
@@ -50,6 +72,7 @@ func (a *app) supervise(ctx context.Context, s *supervisor, hup <-chan os.Signal
 			case <-ctx.Done():
 				return
 			case <-hup:
+				s.reread()
 				for _, h := range halves {
 					h.hangup()
 				}
@@ -94,7 +117,7 @@ func (s *supervisor) together(ctx context.Context, hup <-chan os.Signal) error {
 	if c != nil {
 		go func() { ended <- c.run(cctx) }()
 	}
-	err := s.app.serve(ctx, s.cfg, hup, func() {}, false)
+	err := s.app.serve(ctx, &sensorStart{cfg: s.cfg, path: s.path, text: s.text, tell: func() {}}, hup)
 	stop()
 	if c != nil {
 		err = errors.Join(err, <-ended)
@@ -196,7 +219,7 @@ func (h *half) once() error {
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		_, err := io.Copy(conf, bytes.NewReader(bequeath(h.s.text)))
+		_, err := io.Copy(conf, bytes.NewReader(bequeath(h.s.configuration())))
 		// A child that died says so itself.
 		_ = errors.Join(err, conf.Close())
 		var word [1]byte
