@@ -1,8 +1,8 @@
 // Package store keeps the records of the bus and finds them again.
 //
 // Store is the contract; package storetest holds every implementation to it.
-// There are two: DuckDB in the process (package duckdb, under the build tag of
-// that name), and ClickHouse by its protocol (package clickhouse). Queries name
+// There is one so far: DuckDB in the process (package duckdb, under the build tag
+// of that name). Queries name
 // log types, a span of time and a filter of package filter, and answer with how
 // much of what they asked about was looked at.
 //
