@@ -157,6 +157,7 @@ func (a *app) finish(err error) int {
 	var f *failure
 	var h hinter
 	var ce *childError
+	var again *restartError
 	hint, code := "", exitFailed
 	switch {
 	case errors.As(err, &f):
@@ -166,6 +167,8 @@ func (a *app) finish(err error) int {
 		hint, code = f.hint, f.code
 	case errors.As(err, &ce):
 		return ce.code
+	case errors.As(err, &again):
+		return exitRestart
 	case errors.As(err, &h):
 		hint = h.Hint()
 	case errors.Is(err, context.Canceled):

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -33,33 +34,15 @@ func (a *app) configCheck() *cobra.Command {
 	return c
 }
 
-// complaint is one of them as config check --json prints it.
-type complaint struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Level   string `json:"level"` // error or warning
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-}
-
-func complaints(level string, in config.Errors) []complaint {
-	var out []complaint
-	for _, e := range in {
-		out = append(out, complaint{File: e.Pos.File, Line: e.Pos.Line, Column: e.Pos.Column, Level: level, Message: e.Msg, Hint: e.Hint})
-	}
-	return out
-}
-
 func (a *app) checkConfigs(names []string, asJSON bool) error {
-	all, wrong := []complaint{}, error(nil)
+	all, wrong := []config.Complaint{}, error(nil)
 	for _, name := range names {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return fail(err, "name a configuration, such as mirrorwall.yaml")
 		}
 		_, errs, warnings := config.Examine(name, text, checkConfig)
-		all = append(append(all, complaints("error", errs)...), complaints("warning", warnings)...)
+		all = append(append(all, errs.Complaints("error")...), warnings.Complaints("warning")...)
 		if len(errs) > 0 {
 			wrong = errors.Join(wrong, &failure{err: errs, hint: errs.Hint(), code: exitWanting})
 		}
@@ -89,39 +72,65 @@ func (a *app) checkConfigs(names []string, asJSON bool) error {
 
 func (a *app) configDiff() *cobra.Command {
 	var asJSON bool
+	f := &consoleFlags{}
 	c := &cobra.Command{
-		Use:   "diff OLD NEW",
+		Use:   "diff [OLD NEW]",
 		Short: "Say where two configurations differ in what they say",
 		Long: "Diff compares configurations place by place: comments, the order of keys and\n" +
 			"ways of writing the same value are no differences, the order of rules is. The\n" +
 			"status is 0 when they say the same, 3 when they differ, 1 when one is no\n" +
-			"configuration.",
-		Example: "  mirrorwall config diff running.yaml candidate.yaml",
-		Args:    cobra.ExactArgs(2),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.diffConfigs(args[0], args[1], asJSON)
+			"configuration. OLD and NEW are files, or numbers of a console's versions; without\n" +
+			"them it compares what the console runs with its candidate.",
+		Example: "  mirrorwall config diff running.yaml candidate.yaml\n  mirrorwall config diff 7 8",
+		Args: cobra.MatchAll(cobra.MaximumNArgs(2), func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return &failure{err: errors.New("want two, or none"), hint: "see mirrorwall config diff --help", code: exitUsage}
+			}
+			return nil
+		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var changes []config.Change
+			var err error
+			if len(args) == 0 || isNumber(args[0]) && isNumber(args[1]) {
+				var cl *client
+				if cl, err = f.client(); err == nil {
+					changes, err = a.diffRemote(cmd.Context(), cl, args)
+				}
+			} else {
+				changes, err = diffFiles(args[0], args[1])
+			}
+			if err != nil {
+				return err
+			}
+			return a.printChanges(changes, asJSON)
 		},
 	}
+	f.register(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print the differences as JSON")
 	return c
 }
 
-func (a *app) diffConfigs(before, after string, asJSON bool) error {
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 64)
+	return err == nil
+}
+
+func diffFiles(before, after string) ([]config.Change, error) {
 	var texts [2][]byte
 	for i, name := range []string{before, after} {
 		text, err := os.ReadFile(name)
 		if err != nil {
-			return fail(err, "name two configurations")
+			return nil, fail(err, "name two configurations")
 		}
 		if _, errs, _ := config.Examine(name, text); len(errs) > 0 {
-			return fail(errs, "mirrorwall config check tells all that is wrong with a configuration")
+			return nil, fail(errs, "mirrorwall config check tells all that is wrong with a configuration")
 		}
 		texts[i] = text
 	}
-	changes, err := config.Diff(texts[0], texts[1])
-	if err != nil {
-		return err
-	}
+	return config.Diff(texts[0], texts[1])
+}
+
+func (a *app) printChanges(changes []config.Change, asJSON bool) error {
 	if asJSON {
 		e := json.NewEncoder(a.out)
 		e.SetIndent("", "  ")

@@ -11,8 +11,9 @@ import (
 )
 
 func (a *app) configCommand() *cobra.Command {
-	c := &cobra.Command{Use: "config", Short: "Check, compare, import and export configurations"}
+	c := &cobra.Command{Use: "config", Short: "Check, compare, import, export and commit configurations"}
 	c.AddCommand(a.configCheck(), a.configDiff(), a.configImport(), a.configExport())
+	c.AddCommand(a.configCommands()...)
 	return c
 }
 

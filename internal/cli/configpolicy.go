@@ -42,10 +42,11 @@ func (s *service) compilePolicy(cfg *sensor.Config) error {
 
 // reloadPolicy takes the policy that the configuration file has now; the rules
 // that are compiled next carry it into force. What else has changed in the file
-// waits for a restart, and the log says so. undo brings the old one back.
+// waits for a restart, and the log says so. A file that does not count any more is
+// not read. undo brings the old one back.
 func (s *service) reloadPolicy() (undo func(), err error) {
 	nothing := func() {}
-	if s.path == "" {
+	if s.path == "" || s.managed {
 		return nothing, nil
 	}
 	text, err := readRegular(s.path)
@@ -58,29 +59,28 @@ func (s *service) reloadPolicy() (undo func(), err error) {
 	if err != nil {
 		return nothing, err
 	}
-	changes, err := config.Diff(s.text, text)
+	keys, err := changedKeys(s.text, text)
 	if err != nil {
 		return nothing, err
 	}
-	var others []string
-	for _, c := range changes {
-		section, _, _ := strings.Cut(c.Path, ".")
-		if section, _, _ = strings.Cut(section, "["); section != "policy" && !slices.Contains(others, section) {
-			others = append(others, section)
-		}
-	}
-	if others != nil {
+	if others := slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return k == "policy" }); len(others) > 0 {
 		s.log.Warn("changes of the configuration wait for a restart; the policy is in force at once", "sections", strings.Join(others, ", "))
 	}
-	if len(changes) == 0 {
+	if len(keys) == 0 {
 		return nothing, nil
 	}
+	return s.swapPolicy(next, text)
+}
+
+// swapPolicy compiles next's policy, of a document with that text, for the rules
+// that are compiled next. undo brings the old one back.
+func (s *service) swapPolicy(next *config.Config, text []byte) (undo func(), err error) {
 	old, compiled, was := s.cfg.Policy, s.sensorCfg.Policy, s.text
 	undo = func() { s.cfg.Policy, s.sensorCfg.Policy, s.text = old, compiled, was }
 	s.cfg.Policy, s.text = next.Policy, text
 	if err := s.compilePolicy(s.sensorCfg); err != nil {
 		undo()
-		return nothing, err
+		return func() {}, err
 	}
 	return undo, nil
 }

@@ -40,12 +40,15 @@ func (a *app) consoleCommand() *cobra.Command {
 }
 
 func (a *app) runConsole(ctx context.Context, f *halfFlags) error {
-	signal.Ignore(syscall.SIGHUP) // nothing here is read anew; the sensor's rules are
-	cfg, tell, err := f.open(checkActions)
+	// Caught before anything takes its time: unheard it would end the process.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	log := slog.New(slog.NewTextHandler(a.err, nil))
+	cfg, tell, err := f.open(log, checkActions)
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(a.err, nil))
 	var st store.Store
 	// Under run the responses go on without a store, which run has said.
 	if err := storeInBuild(cfg); err == nil || !f.supervised {
@@ -53,10 +56,11 @@ func (a *app) runConsole(ctx context.Context, f *halfFlags) error {
 			return err
 		}
 	}
-	c, err := newConsole(cfg, log, st)
+	c, err := newConsole(cfg, log, st, f)
 	if err != nil {
 		return err
 	}
+	c.hup = hup
 	log.Info("reading records", "spool", spoolFolder(cfg), "match_lists", len(cfg.Respond), "store", st != nil)
 	if err := c.confine(); err != nil {
 		return errors.Join(err, c.close())
@@ -117,12 +121,17 @@ type consoleHalf struct {
 	web       *webServer // nil: no pages and no API
 	journal   *journal   // nil: no store
 	sandbox   string     // what is in force; empty: nothing was asked
+
+	from    *halfFlags       // nil: what runs can't be changed
+	configs *configurations  // nil: nobody could reach it
+	hup     <-chan os.Signal // asks for the configuration file; nil: nobody does
 }
 
 // newConsole opens everything that a configuration names. It owns st, which may
-// be nil, also when it fails.
-func newConsole(cfg *config.Config, log *slog.Logger, st store.Store) (*consoleHalf, error) {
-	c := &consoleHalf{cfg: cfg, log: log, store: st}
+// be nil, also when it fails. from says where cfg comes from; nil: from nowhere
+// that can be changed.
+func newConsole(cfg *config.Config, log *slog.Logger, st store.Store, from *halfFlags) (*consoleHalf, error) {
+	c := &consoleHalf{cfg: cfg, log: log, store: st, from: from}
 	if err := c.open(); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
@@ -163,7 +172,7 @@ func (c *consoleHalf) open() error {
 	c.ingest = store.NewIngester(c.source, c.store, c.hub, store.IngestOptions{Log: c.log})
 	var users *access.Store
 	if c.cfg.Console.Listen != "" {
-		if c.web, err = openServer(c.cfg, c.log, c.store, c.hub); err != nil {
+		if c.web, err = openServer(c); err != nil {
 			return err
 		}
 		users = c.web.access
@@ -224,7 +233,12 @@ func (c *consoleHalf) run(ctx context.Context) error {
 	var errs []error
 	start := func(f func(context.Context) error) {
 		parts.Go(func() {
-			if err := tellEnd(c.log, f(wctx)); err != nil {
+			err := f(wctx)
+			var again *restartError
+			if !errors.As(err, &again) {
+				err = tellEnd(c.log, err)
+			}
+			if err != nil {
 				mu.Lock()
 				errs = append(errs, err)
 				mu.Unlock()
@@ -242,8 +256,11 @@ func (c *consoleHalf) run(ctx context.Context) error {
 	if c.web != nil {
 		start(c.web.run)
 	}
+	if c.configs != nil {
+		start(c.configs.run)
+	}
 	start(c.report)
-	<-ctx.Done()
+	c.hear(ctx)
 	if c.journal != nil {
 		c.journal.system(record.Informational, "console-stop", "the console ends")
 	}
@@ -251,6 +268,20 @@ func (c *consoleHalf) run(ctx context.Context) error {
 	stop()
 	parts.Wait()
 	return errors.Join(append(errs, c.close())...)
+}
+
+// hear takes the configuration file at each SIGHUP until ctx ends.
+func (c *consoleHalf) hear(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.hup:
+			if c.configs != nil {
+				c.configs.hangup(c.from.path)
+			}
+		}
+	}
 }
 
 // drainFor bounds how long an ending console goes on; what is left then is done
@@ -287,6 +318,9 @@ func (c *consoleHalf) close() error {
 	var errs []error
 	if c.web != nil {
 		errs = append(errs, c.web.close())
+	}
+	if c.configs != nil {
+		errs = append(errs, c.configs.Close())
 	}
 	if c.responder != nil {
 		errs = append(errs, c.responder.Close())

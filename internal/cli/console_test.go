@@ -40,7 +40,7 @@ func TestConsoleKeeps(t *testing.T) {
 	var spool *bus.Spool
 	total := uint64(0)
 	for run := range 3 {
-		c, err := newConsole(cfg, quiet(), st)
+		c, err := newConsole(cfg, quiet(), st, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,11 +95,11 @@ func TestConsoleKeeps(t *testing.T) {
 // locked; one without a store gives up the cursor of an earlier one's.
 func TestConsoleAlone(t *testing.T) {
 	cfg := consoleConfig(t)
-	first, err := newConsole(cfg, quiet(), storetest.NewMemory(nil))
+	first, err := newConsole(cfg, quiet(), storetest.NewMemory(nil), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = newConsole(cfg, quiet(), nil)
+	_, err = newConsole(cfg, quiet(), nil, nil)
 	var f *failure
 	if !errors.Is(err, filelock.ErrLocked) || !errors.As(err, &f) || f.hint == "" {
 		t.Fatalf("got %v", err)
@@ -107,7 +107,7 @@ func TestConsoleAlone(t *testing.T) {
 	if err := first.close(); err != nil {
 		t.Fatal(err)
 	}
-	second, err := newConsole(cfg, quiet(), nil)
+	second, err := newConsole(cfg, quiet(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestReport(t *testing.T) {
 // TestConsoleMetrics: every metric that a console reports is one that the
 // sensor's page knows.
 func TestConsoleMetrics(t *testing.T) {
-	c, err := newConsole(consoleConfig(t), quiet(), storetest.NewMemory(nil))
+	c, err := newConsole(consoleConfig(t), quiet(), storetest.NewMemory(nil), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestConsoleServes(t *testing.T) {
 	}
 	defer spool.Close()
 	var log bytes.Buffer
-	c, err := newConsole(cfg, slog.New(slog.NewTextHandler(&log, nil)), storetest.NewMemory(nil))
+	c, err := newConsole(cfg, slog.New(slog.NewTextHandler(&log, nil)), storetest.NewMemory(nil), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

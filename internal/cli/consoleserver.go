@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/mirrorwall/mirrorwall/internal/config"
+	"github.com/mirrorwall/mirrorwall/internal/config/lifecycle"
 	"github.com/mirrorwall/mirrorwall/internal/console"
 	"github.com/mirrorwall/mirrorwall/internal/console/access"
 	"github.com/mirrorwall/mirrorwall/internal/evidence"
-	"github.com/mirrorwall/mirrorwall/internal/store"
 )
 
 // webServer is the console's API on its socket.
@@ -27,16 +27,18 @@ type webServer struct {
 	listener net.Listener
 }
 
-// openServer opens the users and the socket of a console that has a store.
-func openServer(cfg *config.Config, log *slog.Logger, st store.Store, hub *store.Hub) (*webServer, error) {
+// openServer opens the users, the configurations and the socket of a console that
+// has a store.
+func openServer(c *consoleHalf) (*webServer, error) {
 	w := &webServer{}
-	if err := w.open(cfg, log, st, hub); err != nil {
+	if err := w.open(c); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
 }
 
-func (w *webServer) open(cfg *config.Config, log *slog.Logger, st store.Store, hub *store.Hub) (err error) {
+func (w *webServer) open(c *consoleHalf) (err error) {
+	cfg := c.cfg
 	dir := cfg.ConsoleState()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fail(err, "console: state: names a folder that this user can write")
@@ -54,11 +56,21 @@ func (w *webServer) open(cfg *config.Config, log *slog.Logger, st store.Store, h
 	if err != nil {
 		return fail(err, "console: state: names the folder of users and sessions")
 	}
+	var configs *lifecycle.Manager
+	if c.from != nil {
+		if c.configs, err = openConfigurations(cfg, c.log, c.from.start, c.from.supervised, w.access); err != nil {
+			return err
+		}
+		configs = c.configs.Manager
+		if err := configs.Tick(context.Background()); err != nil { // what a start before could not do
+			return fail(err, stateHint)
+		}
+	}
 	if w.listener, err = net.Listen("tcp", cfg.Console.Listen); err != nil {
 		return fail(err, "console: listen: names another address, or is empty for none")
 	}
 	w.server, err = console.New(console.Deps{
-		Access: w.access, Store: st, Hub: hub, Evidence: evidence.NewReader(filepath.Join(cfg.State, "evidence")), Log: log,
+		Access: w.access, Store: c.store, Hub: c.hub, Config: configs, Evidence: evidence.NewReader(filepath.Join(cfg.State, "evidence")), Log: c.log,
 		Version: version, HSTS: cfg.Console.Cert != "", Provider: provider(cfg, w.access),
 	})
 	return err

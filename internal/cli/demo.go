@@ -160,7 +160,7 @@ func (d *demoRun) openService() (err error) {
 	if d.service, err = d.app.newService(cfg, log, nil, impatient); err != nil {
 		return errors.Join(err, d.log.Close())
 	}
-	if d.console, err = newConsole(cfg, log, nil); err != nil {
+	if d.console, err = newConsole(cfg, log, nil, nil); err != nil {
 		return errors.Join(err, d.service.close(), d.log.Close())
 	}
 	if d.records, err = d.service.spool.Reader("demo"); err != nil {

@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -29,7 +31,7 @@ const maxConfigText = 64 << 20
 type halfFlags struct {
 	path       string
 	supervised bool
-	text       []byte // of the configuration, once it is open
+	start      start // once it is open
 }
 
 func (f *halfFlags) register(c *cobra.Command) {
@@ -40,21 +42,22 @@ func (f *halfFlags) register(c *cobra.Command) {
 	}
 }
 
-// open reads the configuration: the file, or what run read and has checked, so
-// that a half that run starts again works with what the other half works with.
-// tell says that the half works.
-func (f *halfFlags) open(checks ...config.Check) (cfg *config.Config, tell func(), err error) {
+// open reads the configuration: the file or what was committed, or what run read
+// and has checked, so that a half that run starts again works with what the other
+// half works with. tell says that the half works.
+func (f *halfFlags) open(log *slog.Logger, checks ...config.Check) (cfg *config.Config, tell func(), err error) {
 	if !f.supervised {
-		f.text, cfg, err = readConfig(f.path, checks...)
+		text, cfg, err := readConfig(f.path, checks...)
+		if err == nil {
+			f.start, cfg, err = effective(f.path, text, cfg, log, checks...)
+		}
 		return cfg, func() {}, err
 	}
-	text, err := inherited(configFD)
-	if err != nil {
+	if f.start, err = inherited(configFD); err != nil {
 		return nil, nil, fmt.Errorf("configuration from mirrorwall run: %w", err)
 	}
-	f.text = text
 	ready := os.NewFile(readyFD, "ready")
-	if cfg, err = config.Parse(f.path, text); err != nil {
+	if cfg, err = config.Parse(f.path, f.start.Text); err != nil {
 		return nil, nil, err
 	}
 	return cfg, func() {
@@ -64,27 +67,31 @@ func (f *halfFlags) open(checks ...config.Check) (cfg *config.Config, tell func(
 	}, nil
 }
 
-// inherited reads what run sends, a length and so many bytes.
-func inherited(fd uintptr) ([]byte, error) {
+// inherited reads what run sends: its length and JSON.
+func inherited(fd uintptr) (st start, err error) {
 	in := os.NewFile(fd, "inherited")
 	if in == nil {
-		return nil, os.ErrInvalid
+		return st, os.ErrInvalid
 	}
 	var n uint32
 	if err := binary.Read(in, binary.LittleEndian, &n); err != nil {
-		return nil, errors.Join(err, in.Close())
+		return st, errors.Join(err, in.Close())
 	}
-	if n > maxConfigText {
-		return nil, errors.Join(fmt.Errorf("%d bytes", n), in.Close())
+	if n > 2*maxConfigText {
+		return st, errors.Join(fmt.Errorf("%d bytes", n), in.Close())
 	}
 	text := make([]byte, n)
-	_, err := io.ReadFull(in, text)
-	return text, errors.Join(err, in.Close())
+	_, err = io.ReadFull(in, text)
+	if err = errors.Join(err, in.Close()); err == nil {
+		err = json.Unmarshal(text, &st)
+	}
+	return st, err
 }
 
 // bequeath is what inherited reads.
-func bequeath(text []byte) []byte {
-	return append(binary.LittleEndian.AppendUint32(nil, uint32(len(text))), text...)
+func bequeath(st start) ([]byte, error) {
+	text, err := json.Marshal(st)
+	return append(binary.LittleEndian.AppendUint32(nil, uint32(len(text))), text...), err
 }
 
 // readConfig reads the configuration's text once, also from a pipe, and checks it.
@@ -136,9 +143,9 @@ func (a *app) runSensor(ctx context.Context, f *halfFlags) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-	cfg, tell, err := f.open(checkConfig)
+	cfg, tell, err := f.open(slog.New(slog.NewTextHandler(a.err, nil)), checkConfig)
 	if err != nil {
 		return err
 	}
-	return a.serve(ctx, &sensorStart{cfg: cfg, path: f.path, text: f.text, tell: tell, supervised: f.supervised}, hup)
+	return a.serve(ctx, &sensorStart{cfg: cfg, path: f.path, start: f.start, tell: tell, supervised: f.supervised}, hup)
 }

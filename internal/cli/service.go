@@ -39,6 +39,7 @@ type service struct {
 	health    *health.Server
 	path      string                 // of the configuration; empty: it is not read again
 	text      []byte                 // what is in force of it
+	managed   bool                   // the text was committed in the console, the file does not count
 	sandbox   atomic.Pointer[string] // what is in force; nil: nothing was asked
 	tune      []func(*sensor.Config)
 }
@@ -194,6 +195,11 @@ func (s *service) reload(a *app) error {
 		s.reloadErr.Store(&err)
 		return err
 	}
+	return s.recompile(a, undo)
+}
+
+// recompile is reload once the policy is known; undo is called when it fails.
+func (s *service) recompile(a *app, undo func()) error {
 	rules, rep, err := s.compile(a)
 	if err != nil {
 		undo()

@@ -25,28 +25,54 @@ type supervisor struct {
 	path string
 	cfg  *config.Config
 
-	mu   sync.Mutex
-	text []byte // the configuration, which both halves get
+	mu    sync.Mutex
+	start start // the configuration, which both halves get
 }
 
 // reread takes what the file says now, for a half that starts again: what is
-// wrong stays out, and the sensor, which reads it too, says so.
+// wrong stays out, and the sensor, which reads it too, says so. It does nothing
+// once a configuration was committed.
 func (s *supervisor) reread() {
 	text, err := readRegular(s.path)
 	if err != nil {
 		return
 	}
-	if _, err := config.Parse(s.path, text, checkConfig); err == nil {
-		s.mu.Lock()
-		s.text = text
-		s.mu.Unlock()
+	cfg, err := config.Parse(s.path, text, checkConfig)
+	if err != nil {
+		return
+	}
+	g, err := readGeneration(s.cfg)
+	if err != nil {
+		return
+	}
+	noteFile(s.path, text, cfg, g, s.log)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.start.Number == 0 && g == nil {
+		s.start = start{Text: text}
 	}
 }
 
-func (s *supervisor) configuration() []byte {
+// next is what a half starts with: the newest that was committed, or the file's.
+// A committed one that can't be used here is named in Refused.
+func (s *supervisor) next() start {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.text
+	g, err := readGeneration(s.cfg)
+	if err != nil {
+		s.log.Error("the configuration before stays", "err", err)
+	}
+	if g == nil || g.Number == s.start.Number {
+		return s.start
+	}
+	if _, err := config.Parse(g.name(), []byte(g.Text), checkConfig); err != nil {
+		s.log.Error("a committed configuration can't be used, the one before stays", "version", g.Number, "err", err)
+		st := s.start
+		st.Refused, st.Why = g.Number, err.Error()
+		return st
+	}
+	s.start = start{Text: []byte(g.Text), Number: g.Number}
+	return s.start
 }
 
 // consoleHead is how long the sensor waits for the console, so that its cursors
@@ -107,7 +133,7 @@ func (s *supervisor) together(ctx context.Context, hup <-chan os.Signal) error {
 		if err != nil && storeInBuild(s.cfg) == nil {
 			return err
 		}
-		if c, err = newConsole(s.cfg, s.log, st); err != nil {
+		if c, err = newConsole(s.cfg, s.log, st, &halfFlags{path: s.path, start: s.start}); err != nil {
 			return err
 		}
 	}
@@ -117,7 +143,7 @@ func (s *supervisor) together(ctx context.Context, hup <-chan os.Signal) error {
 	if c != nil {
 		go func() { ended <- c.run(cctx) }()
 	}
-	err := s.app.serve(ctx, &sensorStart{cfg: s.cfg, path: s.path, text: s.text, tell: func() {}}, hup)
+	err := s.app.serve(ctx, &sensorStart{cfg: s.cfg, path: s.path, start: s.start, tell: func() {}}, hup)
 	stop()
 	if c != nil {
 		err = errors.Join(err, <-ended)
@@ -138,6 +164,11 @@ type half struct {
 	mu      sync.Mutex
 	proc    *os.Process // nil: none works
 	pending bool        // a SIGHUP waits for it
+	worked  bool        // the child that there was last
+
+	good    start  // the last with which a child worked
+	refused uint64 // a version with which none could start, and why
+	why     string
 }
 
 func newHalf(s *supervisor, name string) *half {
@@ -176,9 +207,13 @@ func (h *half) stop() error {
 func (h *half) keep(failed func()) error {
 	for {
 		began := time.Now()
-		err := h.once()
+		st := h.choose()
+		err := h.once(st)
 		if h.ctx.Err() != nil {
 			return err
+		}
+		if h.judge(st, err) {
+			continue
 		}
 		select {
 		case <-h.ready:
@@ -203,9 +238,45 @@ func (h *half) keep(failed func()) error {
 	}
 }
 
+// choose is what the next child starts with: the newest, unless none could.
+func (h *half) choose() start {
+	st := h.s.next()
+	if st.Number != 0 && st.Number == h.refused {
+		st = h.good
+		st.Refused, st.Why = h.refused, h.why
+	}
+	return st
+}
+
+// judge learns from a child that ended; it reports whether the next one is
+// started at once.
+func (h *half) judge(st start, err error) bool {
+	if h.worked {
+		h.good = st
+	}
+	var ce *childError
+	if errors.As(err, &ce) && ce.code == exitRestart {
+		h.pause = firstPause
+		return true
+	}
+	if h.worked || st.Number == 0 || st.Number == h.good.Number || h.good.Text == nil {
+		return false
+	}
+	h.refused, h.why = st.Number, fmt.Sprintf("the %s did not start with it, its log says why", h.name)
+	h.s.log.Error("a process did not start with a committed configuration, it takes the one before", "process", h.name, "version", st.Number)
+	return true
+}
+
 // once runs one child to its end. The error has no text when the child has
 // printed one.
-func (h *half) once() error {
+func (h *half) once(st start) error {
+	h.mu.Lock()
+	h.worked = false
+	h.mu.Unlock()
+	text, err := bequeath(st)
+	if err != nil {
+		return err
+	}
 	cmd, conf, ready, err := h.command()
 	if err != nil {
 		return err
@@ -219,7 +290,7 @@ func (h *half) once() error {
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		_, err := io.Copy(conf, bytes.NewReader(bequeath(h.s.configuration())))
+		_, err := io.Copy(conf, bytes.NewReader(text))
 		// A child that died says so itself.
 		_ = errors.Join(err, conf.Close())
 		var word [1]byte
@@ -266,7 +337,7 @@ func (h *half) command() (cmd *exec.Cmd, conf, ready *os.File, err error) {
 func (h *half) works(p *os.Process) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.proc = p
+	h.proc, h.worked = p, true
 	h.s.log.Info("process started", "process", h.name, "pid", p.Pid)
 	select {
 	case <-h.ready:

@@ -10,6 +10,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/mirrorwall/mirrorwall/internal/config"
+	"github.com/mirrorwall/mirrorwall/internal/config/lifecycle"
 	"github.com/mirrorwall/mirrorwall/internal/console/access"
 	"github.com/mirrorwall/mirrorwall/internal/console/session"
 	"github.com/mirrorwall/mirrorwall/internal/record/filter"
@@ -29,6 +31,11 @@ func permissions() map[string]access.Permission {
 		"users-disable": access.UsersAdmin, "users-role": access.UsersAdmin, "users-password": access.UsersAdmin,
 		"totp-begin": signedIn, "totp-confirm": signedIn, "totp-remove": signedIn, "roles-list": signedIn, "password-change": signedIn, "sessions-list": signedIn, "sessions-revoke": signedIn,
 		"tokens-list": access.TokensOwn, "tokens-create": access.TokensOwn, "tokens-revoke": access.TokensOwn,
+		"config-status": access.ConfigRead, "config-candidate": access.ConfigRead, "config-validate": access.ConfigRead, "config-diff": access.ConfigRead,
+		"config-versions": access.ConfigRead, "config-version": access.ConfigRead, "config-jobs": access.ConfigRead, "config-job": access.ConfigRead, "config-saved": access.ConfigRead,
+		"config-edit": access.ConfigEdit, "config-revert": access.ConfigEdit, "config-restore": access.ConfigEdit, "config-save": access.ConfigEdit, "config-load": access.ConfigEdit,
+		"config-lock": access.ConfigEdit, "config-unlock": access.ConfigEdit,
+		"config-commit": access.ConfigCommit, "config-confirm": access.ConfigCommit, "config-cancel": access.ConfigCommit,
 		"audit-list": access.AuditRead, "audit-verify": access.AuditRead,
 		"system-info": access.SystemRead, "system-usage": access.SystemRead,
 	}
@@ -45,6 +52,8 @@ type Problem struct {
 	Detail   string `json:"detail"`
 	Hint     string `json:"hint,omitempty"`
 	Position *int   `json:"position,omitempty" doc:"byte of the filter that is wrong, from 0"`
+	// Complaints are what is wrong with a configuration, each at its place.
+	Complaints []config.Complaint `json:"complaints,omitempty"`
 }
 
 // Error gives the detail.
@@ -67,6 +76,8 @@ func (s *Server) problem(id string, err error) error {
 		refused *access.Error
 		bad     *store.QueryError
 		wrong   *filter.Error
+		config  config.Errors
+		state   *lifecycle.Error
 	)
 	switch {
 	case errors.As(err, &ready):
@@ -77,6 +88,11 @@ func (s *Server) problem(id string, err error) error {
 		p.Title, p.Status, p.Detail, p.Hint, p.Position = "invalid", http.StatusUnprocessableEntity, wrong.Error(), wrong.Hint, &wrong.Offset
 	case errors.As(err, &bad):
 		p.Title, p.Status, p.Detail, p.Hint = "invalid", http.StatusUnprocessableEntity, bad.Msg, bad.Hint
+	case errors.As(err, &config):
+		p.Title, p.Status, p.Detail, p.Hint, p.Complaints = "invalid", http.StatusUnprocessableEntity, config.Error(), config.Hint(), config.Complaints("error")
+	case errors.As(err, &state):
+		kind := map[lifecycle.Kind]access.Kind{lifecycle.Conflict: access.Conflict, lifecycle.Invalid: access.Invalid, lifecycle.Missing: access.NotFound}[state.Kind]
+		p.Title, p.Status, p.Detail, p.Hint = string(kind), session.Status(kind), state.Msg, state.Fix
 	case errors.Is(err, fs.ErrNotExist):
 		p.Title, p.Status, p.Detail = "not found", http.StatusNotFound, "there is no such capture: it has expired, or never was"
 	default:
@@ -85,9 +101,13 @@ func (s *Server) problem(id string, err error) error {
 	return p
 }
 
-// add registers an operation.
-func add[I, O any](s *Server, call [2]string, id, summary string, h func(context.Context, *I) (*O, error)) {
-	huma.Register(s.api, huma.Operation{OperationID: id, Method: call[0], Path: call[1], Summary: summary},
+// add registers an operation; with changes what is common to all.
+func add[I, O any](s *Server, call [2]string, id, summary string, h func(context.Context, *I) (*O, error), with ...func(*huma.Operation)) {
+	op := huma.Operation{OperationID: id, Method: call[0], Path: call[1], Summary: summary}
+	for _, f := range with {
+		f(&op)
+	}
+	huma.Register(s.api, op,
 		func(ctx context.Context, in *I) (*O, error) {
 			out, err := h(ctx, in)
 			return out, s.problem(id, err)
@@ -115,6 +135,7 @@ func (s *Server) register() error {
 	s.registerLogs()
 	s.registerStreams()
 	s.registerUsers()
+	s.registerConfig()
 	s.registerSystem()
 	for path, item := range s.api.OpenAPI().Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {

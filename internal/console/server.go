@@ -19,6 +19,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/mirrorwall/mirrorwall/internal/config/lifecycle"
 	"github.com/mirrorwall/mirrorwall/internal/console/access"
 	"github.com/mirrorwall/mirrorwall/internal/console/session"
 	"github.com/mirrorwall/mirrorwall/internal/evidence"
@@ -27,15 +28,16 @@ import (
 
 // Deps are what a Server works with. The caller keeps and closes them.
 type Deps struct {
-	Access   *access.Store    // required
-	Store    store.Store      // required
-	Hub      *store.Hub       // what is followed; nil: nothing can be
-	Evidence *evidence.Reader // nil: no captures
-	Web      fs.FS            // the pages, which anyone may load; nil: one line of text
-	Now      func() time.Time // time.Now
-	Log      *slog.Logger     // slog.Default
-	Version  string           // of the program
-	HSTS     bool             // the certificate is one that browsers trust
+	Access   *access.Store      // required
+	Store    store.Store        // required
+	Hub      *store.Hub         // what is followed; nil: nothing can be
+	Evidence *evidence.Reader   // nil: no captures
+	Config   *lifecycle.Manager // nil: this console keeps no configurations
+	Web      fs.FS              // the pages, which anyone may load; nil: one line of text
+	Now      func() time.Time   // time.Now
+	Log      *slog.Logger       // slog.Default
+	Version  string             // of the program
+	HSTS     bool               // the certificate is one that browsers trust
 	// Provider gives the OpenID provider that users may sign in with; nil: none.
 	Provider func(context.Context) (*access.Provider, error)
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mirrorwall/mirrorwall/internal/config/lifecycle"
 	"github.com/mirrorwall/mirrorwall/internal/console/access"
 	"github.com/mirrorwall/mirrorwall/internal/console/session"
 	"github.com/mirrorwall/mirrorwall/internal/evidence"
@@ -49,7 +50,12 @@ func newFixture(tb testing.TB) *fixture {
 		tb.Fatal(err)
 	}
 	f := &fixture{tb: tb, acc: acc, hub: store.NewHub()}
-	if f.s, err = New(Deps{Access: acc, Store: mem, Hub: f.hub, Evidence: ev.Reader}); err != nil {
+	configs, err := lifecycle.Open(lifecycle.Options{Dir: filepath.Join(dir, "config"), First: []byte("version: 1\n")})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { configs.Close() })
+	if f.s, err = New(Deps{Access: acc, Store: mem, Hub: f.hub, Evidence: ev.Reader, Config: configs}); err != nil {
 		tb.Fatal(err)
 	}
 	f.h = f.s.Handler()
@@ -112,7 +118,7 @@ func (f *fixture) calls(cookie string) map[string]string {
 	out := map[string]string{}
 	for path, ops := range doc.Paths {
 		for method, op := range ops {
-			out[op.OperationID] = strings.ToUpper(method) + " " + strings.ReplaceAll(path, "{id}", "99999")
+			out[op.OperationID] = strings.ToUpper(method) + " " + strings.NewReplacer("{id}", "99999", "{number}", "99999", "{name}", "x", "{kind}", "config").Replace(path)
 		}
 	}
 	return out

@@ -180,7 +180,7 @@ func (m *Manager) Job(id uint64) (Job, error) {
 			return j, nil
 		}
 	}
-	return Job{}, refuse("", "no job %d", id)
+	return Job{}, missing("", "no job %d", id)
 }
 
 // Cancel ends a job that waits, or one at work that has not changed anything.
@@ -201,7 +201,7 @@ func (m *Manager) Cancel(id uint64) error {
 		}
 		return nil
 	}
-	return refuse("", "no job %d", id)
+	return missing("", "no job %d", id)
 }
 
 // work is a commit: everything is checked before anything changes.
@@ -275,8 +275,8 @@ func (m *Manager) commit(v Version, text []byte, c *confirm) error {
 		return err
 	}
 	next.Running, next.Confirm = v.Number, c
-	next.Versions = append(next.Versions, v)
-	next.Edits = slices.DeleteFunc(next.Edits, func(e Edit) bool { return v.Back == 0 && (v.Only == "" || e.Author == v.Only) })
+	next.Versions, next.Managed = append(next.Versions, v), next.Managed || !v.File
+	next.Edits = slices.DeleteFunc(next.Edits, func(e Edit) bool { return v.Back == 0 && !v.File && (v.Only == "" || e.Author == v.Only) })
 	if extra := len(next.Versions) - m.opt.Keep; extra > 0 {
 		// The one that an unconfirmed commit goes back to is among the newest.
 		next.Versions = slices.Delete(next.Versions, 0, extra)

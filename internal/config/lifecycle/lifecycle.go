@@ -26,14 +26,19 @@ import (
 
 // Options are a Manager's settings; zero fields mean the default.
 type Options struct {
-	Dir   string         // made when it is missing
-	First []byte         // version 1, when the folder is new
+	Dir string // made when it is missing
+	// First is the text of the configuration file: version 1 when the folder is
+	// new, and another version when it has changed, until somebody commits here.
+	First []byte
+	// Force makes First run though somebody has committed here.
+	Force bool
 	Check []config.Check // what the rooms that use a configuration judge
 	// Ready gives a reason why nothing may be committed now, such as that no
 	// administrator has set a password; nil: there never is one.
 	Ready func(context.Context) error
-	// Publish hands a committed configuration to those who run it. An error does
-	// not undo the commit: Tick tries again. nil: nobody runs it.
+	// Publish hands a committed configuration to those who run it; what only the
+	// file says they have read themselves. An error does not undo the commit: Tick
+	// tries again. nil: nobody runs it.
 	Publish func(context.Context, Generation) error
 	Keep    int // versions; 100, at least 2
 	Now     func() time.Time
@@ -43,8 +48,8 @@ type Options struct {
 
 // Generation is a committed configuration.
 type Generation struct {
-	Number uint64
-	Text   []byte
+	Version
+	Text []byte
 }
 
 // Version is a configuration that runs or ran.
@@ -57,17 +62,42 @@ type Version struct {
 	Only string `json:"only,omitempty"`
 	// Back is the version that a rollback restored; 0: it is none.
 	Back uint64 `json:"back,omitempty"`
+	// File says that it was read from the configuration file.
+	File bool `json:"file,omitempty"`
 }
 
+// Kind says what sort of refusal an Error is.
+type Kind int
+
+// Kinds of refusals.
+const (
+	Conflict Kind = iota // not possible as things stand
+	Invalid              // the input is wrong
+	Missing              // no such version, job or saved configuration
+)
+
 // Error says why something can't be done now.
-type Error struct{ Msg, Fix string }
+type Error struct {
+	Msg, Fix string
+	Kind     Kind
+}
 
 func (e *Error) Error() string { return e.Msg }
 
 // Hint says what to do about it.
 func (e *Error) Hint() string { return e.Fix }
 
-func refuse(fix, format string, args ...any) error { return &Error{fmt.Sprintf(format, args...), fix} }
+func refuse(fix, format string, args ...any) error {
+	return &Error{fmt.Sprintf(format, args...), fix, Conflict}
+}
+
+func invalid(fix, format string, args ...any) error {
+	return &Error{fmt.Sprintf(format, args...), fix, Invalid}
+}
+
+func missing(fix, format string, args ...any) error {
+	return &Error{fmt.Sprintf(format, args...), fix, Missing}
+}
 
 // Bounds of what is kept.
 const (
@@ -163,14 +193,59 @@ func (m *Manager) Running() ([]byte, Version) {
 // it. It must be YAML, or nothing could be told of it.
 func (m *Manager) SetCandidate(author string, text []byte) error {
 	if len(text) > maxText {
-		return refuse("", "a configuration of %d bytes; at most %d are taken", len(text), maxText)
+		return invalid("", "a configuration of %d bytes; at most %d are taken", len(text), maxText)
 	}
 	if _, err := sections(text); err != nil {
+		if _, errs, _ := config.Examine("candidate", text); len(errs) > 0 {
+			return errs // they know the place
+		}
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.edit(author, text)
+}
+
+// TakeFile makes text, which the configuration file has now, the running version,
+// unless somebody has committed here: from then on the file does not count. It
+// reports whether text runs. What nobody has edited of the candidate follows.
+func (m *Manager) TakeFile(text []byte) (runs bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.takeFile(text)
+}
+
+// Managed reports whether somebody has committed here, so that the file does not
+// count any more.
+func (m *Manager) Managed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state.Managed
+}
+
+// takeFile is TakeFile's work; the caller holds mu.
+func (m *Manager) takeFile(text []byte) (bool, error) {
+	if string(text) == string(m.running) {
+		return true, nil
+	}
+	if m.state.Managed {
+		return false, nil
+	}
+	return true, m.replace(text)
+}
+
+// replace makes text of the file run; the caller holds mu.
+func (m *Manager) replace(text []byte) error {
+	if _, err := sections(text); err != nil {
+		return err
+	}
+	if string(m.candidate) == string(m.running) {
+		if err := m.write("candidate.yaml", text); err != nil {
+			return err
+		}
+		m.candidate = slices.Clone(text)
+	}
+	return m.commit(Version{Author: "system", Comment: "read from the configuration file", File: true}, text, nil)
 }
 
 // edit is SetCandidate's work; the caller holds mu.
@@ -244,7 +319,7 @@ func (m *Manager) Text(number uint64) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.state.version(number).Number == 0 {
-		return nil, refuse("the history lists those that are kept", "no version %d", number)
+		return nil, missing("the history lists those that are kept", "no version %d", number)
 	}
 	return m.read(versionFile(number))
 }
@@ -284,7 +359,7 @@ func (m *Manager) Load(author, name string) error {
 	defer m.mu.Unlock()
 	text, err := m.read("saved/" + name + ".yaml")
 	if errors.Is(err, os.ErrNotExist) {
-		return refuse("", "nothing is saved as %q", name)
+		return missing("", "nothing is saved as %q", name)
 	}
 	if err != nil {
 		return err
@@ -304,25 +379,31 @@ func checkName(name string) error {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '-' && r != '_'
 	})
 	if !ok {
-		return refuse("letters, digits, dot, dash and underscore, at most 63", "%q is no name for a configuration", name)
+		return invalid("letters, digits, dot, dash and underscore, at most 63", "%q is no name for a configuration", name)
 	}
 	return nil
 }
 
 // Report is what a sensor says of a generation.
 type Report struct {
-	Sensor string    `json:"sensor"`
-	Number uint64    `json:"number"` // that it runs
-	Error  string    `json:"error,omitempty"`
-	Time   time.Time `json:"time"`
+	Sensor string `json:"sensor"`
+	Number uint64 `json:"number" doc:"the version that it runs; 0: what its configuration file says"`
+	// Refused is a version that it does not run, and Error says why.
+	Refused uint64    `json:"refused,omitempty"`
+	Error   string    `json:"error,omitempty" doc:"why it does not run the version refused"`
+	Waits   []string  `json:"waits,omitempty" doc:"sections of the version that take effect when it is restarted"`
+	Time    time.Time `json:"time" doc:"since when"`
 }
 
 // maxReports bounds the sensors that are remembered.
 const maxReports = 10_000
 
-// Report notes what a sensor runs, and why not the newest.
+// Report notes what a sensor runs, and why not the newest. A report without a time
+// is of now.
 func (m *Manager) Report(r Report) {
-	r.Time = m.opt.Now()
+	if r.Time.IsZero() {
+		r.Time = m.opt.Now()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, known := m.reports[r.Sensor]; known || len(m.reports) < maxReports {
@@ -363,10 +444,10 @@ func (m *Manager) Tick(ctx context.Context) error {
 
 // publish hands the running configuration on, once; the caller holds mu.
 func (m *Manager) publish(ctx context.Context) error {
-	if m.published || m.opt.Publish == nil || m.state.Running == 0 {
+	if m.published || m.opt.Publish == nil || !m.state.Managed {
 		return nil
 	}
-	err := m.opt.Publish(ctx, Generation{m.state.Running, m.running})
+	err := m.opt.Publish(ctx, Generation{m.state.version(m.state.Running), m.running})
 	m.published = err == nil
 	return err
 }

@@ -22,7 +22,7 @@ type section struct {
 func sections(text []byte) ([]section, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, refuse("mirrorwall config check tells where", "this is no YAML: %v", err)
+		return nil, invalid("mirrorwall config check tells where", "this is no YAML: %v", err)
 	}
 	whole := []section{{"", 0, len(text)}}
 	// The library counts these as ends of lines; nothing else here does.

@@ -13,7 +13,9 @@ import (
 
 // state is the file that a commit changes: what it says is so.
 type state struct {
-	Running  uint64    `json:"running"`
+	Running uint64 `json:"running"`
+	// Managed says that somebody has committed here: the file does not count.
+	Managed  bool      `json:"managed,omitempty"`
 	Versions []Version `json:"versions"` // the oldest first
 	Edits    []Edit    `json:"edits,omitempty"`
 	Locks    []Lock    `json:"locks,omitempty"`
@@ -78,7 +80,7 @@ func (s *state) lockOf(kind LockKind) *Lock {
 // Lock keeps others from editing or committing until it is released.
 func (m *Manager) Lock(kind LockKind, author, comment string) error {
 	if kind != ConfigLock && kind != CommitLock {
-		return refuse("config or commit", "no lock is called %q", kind)
+		return missing("config or commit", "no lock is called %q", kind)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -190,7 +192,13 @@ func (m *Manager) load() error {
 	if m.candidate, err = m.read("candidate.yaml"); errors.Is(err, os.ErrNotExist) {
 		m.candidate, err = m.running, nil
 	}
-	return errors.Join(err, m.clear())
+	if err = errors.Join(err, m.clear()); err != nil || m.opt.First == nil || string(m.running) == string(m.opt.First) {
+		return err
+	}
+	if m.opt.Force || !m.state.Managed {
+		return m.replace(m.opt.First)
+	}
+	return nil
 }
 
 func (m *Manager) first() error {
@@ -198,7 +206,7 @@ func (m *Manager) first() error {
 		return err
 	}
 	m.candidate = m.opt.First
-	return m.commit(Version{Author: "system", Comment: "the first"}, m.opt.First, nil)
+	return m.commit(Version{Author: "system", Comment: "read from the configuration file", File: true}, m.opt.First, nil)
 }
 
 // clear removes files of versions that the history does not have: those that
