@@ -1,6 +1,9 @@
 package panos
 
 import (
+	"net/url"
+	"strings"
+
 	"github.com/mirrorwall/mirrorwall/internal/policy"
 )
 
@@ -57,22 +60,75 @@ func (im *importer) httpServer(x *fields) {
 			continue
 		}
 		f := format.sub(k.Name)
-		h.Formats[k.Name] = policy.HTTPFormat{Name: f.text("name"), URL: f.text("url-format"), Headers: pairs(f.kid("headers")),
-			Params: pairs(f.kid("params")), Payload: f.text("payload")}
+		h.Formats[k.Name] = policy.HTTPFormat{Name: f.text("name"), URL: f.url("url-format"), Headers: f.pairs("headers"),
+			Params: f.pairs("params"), Payload: f.text("payload")}
 		f.rest()
 	}
 	im.doc.HTTPServers = append(im.doc.HTTPServers, h)
 }
 
-func pairs(n *Node) map[string]string {
+// pairs are the headers or parameters of a request, without the values of those
+// that by their name carry a credential: in the file they are plain text.
+func (x *fields) pairs(name string) map[string]string {
 	var out map[string]string
-	for _, e := range n.Entries() {
+	for _, e := range x.kid(name).Entries() {
+		key := e.Attr("name")
+		if secretName(key) {
+			at := x.path + "/" + name + e.step()
+			x.im.item(at, Refused, "a credential of the file is not taken")
+			x.im.warn(at, "the value of "+key+" is not taken: it may be a credential",
+				"send these records with a list of respond:, whose action takes its secret from a file or the environment")
+			continue
+		}
 		if out == nil {
 			out = map[string]string{}
 		}
-		out[e.Attr("name")] = e.Kid("value").String()
+		out[key] = e.Kid("value").String()
 	}
 	return out
+}
+
+// url is the text of a child that is a URL, or a path and query, without user,
+// password and parameters that by their name carry a credential.
+func (x *fields) url(name string) string {
+	text := x.text(name)
+	u, err := url.Parse(text)
+	if err != nil {
+		return text
+	}
+	what := ""
+	if u.User != nil {
+		u.User, what = nil, "user and password"
+	}
+	kept := []string{}
+	for _, p := range strings.Split(u.RawQuery, "&") {
+		if key, _, given := strings.Cut(p, "="); given && secretName(key) {
+			what = "parameter " + key
+			continue
+		}
+		kept = append(kept, p)
+	}
+	if what == "" {
+		return text // as it was written
+	}
+	u.RawQuery = strings.Join(kept, "&")
+	at := x.path + "/" + name
+	x.im.item(at, Refused, "a credential of the file is not taken")
+	x.im.warn(at, what+" of the URL: not taken, it may be a credential", "let the receiver, or a proxy before it, know this machine by its address")
+	return u.String()
+}
+
+// secretName reports whether a header or parameter of that name is likely to
+// carry a credential. Receivers have names of their own, so that parts of names
+// count: X-Api-Key, PRIVATE-TOKEN, client_secret, routing_key.
+func secretName(name string) bool {
+	low := strings.ToLower(name)
+	for _, part := range []string{"auth", "cookie", "credential", "key", "passw", "passphrase", "pwd", "secret", "session", "sig", "token", "bearer", "jwt"} {
+		if strings.Contains(low, part) {
+			return true
+		}
+	}
+	return false
 }
 
 func (im *importer) logProfile(x *fields) {

@@ -107,7 +107,7 @@ func (im *importer) externalList(x *fields) {
 			continue
 		}
 		t := all.sub(kind)
-		l := policy.ExternalList{Name: x.name(), Type: kind, URL: t.text("url"), Exceptions: t.kid("exception-list").Members()}
+		l := policy.ExternalList{Name: x.name(), Type: kind, URL: t.url("url"), Exceptions: t.kid("exception-list").Members()}
 		if r := t.kid("recurring"); r != nil && len(r.Kids) > 0 {
 			l.Every = r.Kids[0].Name
 			if len(r.Kids[0].Kids) > 0 {

@@ -389,3 +389,65 @@ func TestCompiles(t *testing.T) {
 		}
 	}
 }
+
+// TestSecrets puts a secret into every element of a configuration that may hold
+// one: none is in what the import gives, in an export without the original, or in
+// an error; the file's own bytes keep it.
+func TestSecrets(t *testing.T) {
+	const secret = "s3cr3t-Value"
+	pair := func(name string) string {
+		return `<entry name="` + name + `"><value>` + secret + `</value></entry>`
+	}
+	shared := func(inner string) string {
+		return `<config version="10.1.0"><shared>` + inner + `</shared><devices><entry name="d"><vsys><entry name="vsys1"/></vsys></entry></devices></config>`
+	}
+	server := func(server, format string) string {
+		return shared(`<log-settings><http><entry name="h"><server><entry name="s"><address>hook.example</address>` + server +
+			`</entry></server><format><threat>` + format + `</threat></format></entry></http></log-settings>`)
+	}
+	for name, text := range map[string]string{
+		"http password":  server("<username>u</username><password>"+secret+"</password>", ""),
+		"authorization":  server("", "<headers>"+pair("Authorization")+"</headers>"),
+		"api key":        server("", "<headers>"+pair("X-Api-Key")+"</headers>"),
+		"private token":  server("", "<headers>"+pair("PRIVATE-TOKEN")+"</headers>"),
+		"cookie":         server("", "<headers>"+pair("Cookie")+"</headers>"),
+		"parameter":      server("", "<params>"+pair("client_secret")+pair("access_token")+pair("sysparm_pwd")+"</params>"),
+		"query":          server("", "<url-format>/hook?v=2&amp;api_key="+secret+"</url-format>"),
+		"admin hash":     `<config version="10.1.0"><mgt-config><users><entry name="a"><phash>` + secret + `</phash><public-key>` + secret + `</public-key></entry></users></mgt-config></config>`,
+		"snmp community": shared(`<log-settings><snmptrap><entry name="x"><version><v2c><server><entry name="s"><community>` + secret + `</community></entry></server></v2c></version></entry></snmptrap></log-settings>`),
+		"radius":         shared(`<server-profile><radius><entry name="r"><server><entry name="s"><secret>` + secret + `</secret></entry></server></entry></radius></server-profile>`),
+		"certificate":    shared(`<certificate><entry name="c"><private-key>` + secret + `</private-key></entry></certificate>`),
+		"list":           shared(`<external-list><entry name="l"><type><ip><url>https://x.example/l</url><recurring><hourly/></recurring><auth><username>u</username><password>` + secret + `</password></auth></ip></type></entry></external-list>`),
+		"list's url":     shared(`<external-list><entry name="l"><type><ip><url>https://u:` + secret + `@x.example/l</url><recurring><hourly/></recurring></ip></type></entry></external-list>`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree, res := imported(t, text)
+			yaml, err := res.YAML()
+			if err != nil {
+				t.Fatal(err)
+			}
+			report, err := res.Report.JSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			alone, err := Export(&res.Policy, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for what, got := range map[string]string{"YAML": string(yaml), "report": res.Report.String(), "JSON": string(report), "export": string(alone), "result": fmt.Sprintf("%+v", res)} {
+				if strings.Contains(got, secret) {
+					t.Errorf("%s holds the secret:\n%s", what, got)
+				}
+			}
+			res.Policy.Rules = append(res.Policy.Rules, policy.Rule{Name: "new", Action: "deny"})
+			if out, err := Export(&res.Policy, tree); err != nil || strings.Count(string(out), secret) != strings.Count(text, secret) {
+				t.Errorf("the file's own bytes: %v\n%s", err, out)
+			}
+		})
+	}
+	for _, harmless := range []string{"Content-Type", "Accept", "k", "sysparm_display_value"} {
+		if secretName(harmless) {
+			t.Errorf("%s is taken for a credential", harmless)
+		}
+	}
+}

@@ -21,7 +21,7 @@ import (
 const (
 	MaxBytes    = 64 << 20
 	MaxDepth    = 64
-	MaxElements = 4 << 20
+	MaxElements = 2 << 20
 	maxAttrs    = 16
 )
 
