@@ -70,7 +70,7 @@ func (w *webServer) open(c *consoleHalf) (err error) {
 		return fail(err, "console: listen: names another address, or is empty for none")
 	}
 	w.server, err = console.New(console.Deps{
-		Access: w.access, Store: c.store, Hub: c.hub, Config: configs, Evidence: evidence.NewReader(filepath.Join(cfg.State, "evidence")), Log: c.log,
+		Access: w.access, Store: c.store, Hub: c.hub, Config: configs, XML: filepath.Join(dir, "xml"), Evidence: evidence.NewReader(filepath.Join(cfg.State, "evidence")), Log: c.log,
 		Version: version, HSTS: cfg.Console.Cert != "", Provider: provider(cfg, w.access),
 	})
 	return err

@@ -13,6 +13,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/config"
 	"github.com/mirrorwall/mirrorwall/internal/config/lifecycle"
 	"github.com/mirrorwall/mirrorwall/internal/console/access"
+	"github.com/mirrorwall/mirrorwall/internal/console/panapi"
 )
 
 // ConfigText is a configuration.
@@ -94,6 +95,25 @@ type (
 // the text that package lifecycle takes.
 const maxConfigBody = 128 << 20
 
+const configPath = "/api/v1/config"
+
+// registerXML puts the PAN-OS XML API beside the REST API. It asks for its key by
+// itself: the guard lets its paths pass.
+func (s *Server) registerXML(open *[]string, large map[string]int64) error {
+	if s.d.XML == "" || s.d.Config == nil {
+		return nil
+	}
+	h, err := panapi.New(panapi.Deps{Access: s.d.Access, Config: s.d.Config, Store: s.d.Store, Dir: s.d.XML, Now: s.d.Now, Log: s.d.Log, Version: s.d.Version})
+	if err != nil {
+		return err
+	}
+	for _, path := range []string{"/api", "/api/"} {
+		s.mux.Handle(path+map[string]string{"/api/": "{$}"}[path], h)
+		*open, large[path] = append(*open, path), panapi.MaxBody
+	}
+	return nil
+}
+
 func etag(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:12])
@@ -150,7 +170,7 @@ func configStatus(m *lifecycle.Manager) ConfigStatus {
 }
 
 func (s *Server) registerConfig() {
-	const base = "/api/v1/config"
+	const base = configPath
 	addConfig(s, [2]string{http.MethodGet, base}, "config-status", "What runs, what waits, who holds locks, what the sensors say", func(_ context.Context, m *lifecycle.Manager, _ *struct{}) (ConfigStatus, error) {
 		return configStatus(m), nil
 	})

@@ -33,6 +33,7 @@ type Deps struct {
 	Hub      *store.Hub         // what is followed; nil: nothing can be
 	Evidence *evidence.Reader   // nil: no captures
 	Config   *lifecycle.Manager // nil: this console keeps no configurations
+	XML      string             // folder of the PAN-OS XML API; empty, or without Config: there is none
 	Web      fs.FS              // the pages, which anyone may load; nil: one line of text
 	Now      func() time.Time   // time.Now
 	Log      *slog.Logger       // slog.Default
@@ -81,7 +82,11 @@ func New(d Deps) (*Server, error) {
 			_, _ = w.Write([]byte("Mirrorwall's console. Its API is under /api/v1, described by /api/openapi.json.\n")) // the caller has gone
 		})
 	}
-	s.guard = session.New(d.Access, session.Options{Log: d.Log, HSTS: d.HSTS, Open: open, Provider: d.Provider})
+	large := map[string]int64{configPath + "/candidate": maxConfigBody}
+	if err := s.registerXML(&open, large); err != nil {
+		return nil, err
+	}
+	s.guard = session.New(d.Access, session.Options{Log: d.Log, HSTS: d.HSTS, Open: open, MaxBodies: large, Provider: d.Provider})
 	s.guard.Routes(s.mux)
 	return s, s.register()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -169,4 +170,33 @@ func sectionName(s string) string {
 		return "the document as a whole"
 	}
 	return fmt.Sprintf("%s:", s)
+}
+
+// ReplaceKey gives the document with another text for a top key, "key: …" and the
+// lines below it; at the end when the document does not have it. Everything else
+// keeps its bytes.
+func ReplaceKey(text []byte, key string, value []byte) ([]byte, error) {
+	list, err := sections(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(value) > 0 && value[len(value)-1] != '\n' {
+		value = append(slices.Clone(value), '\n')
+	}
+	if len(list) == 1 && len(bytes.TrimSpace(text)) > 0 {
+		return nil, invalid("write the document as lines of key: value", "this document can't be changed in part")
+	}
+	from, to := len(text), len(text)
+	for _, s := range list {
+		if s.name == key {
+			from, to = s.from, s.to
+		} else if strings.HasPrefix(s.name, key+".") && from < len(text) {
+			to = s.to
+		}
+	}
+	head := text[:from]
+	if len(head) > 0 && head[len(head)-1] != '\n' {
+		head = append(slices.Clone(head), '\n')
+	}
+	return slices.Concat(head, value, text[to:]), nil
 }

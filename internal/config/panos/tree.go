@@ -102,8 +102,7 @@ func Parse(r io.Reader) (*Tree, error) {
 	if len(src) > MaxBytes {
 		return nil, t.fail(0, "the file is too long", fmt.Sprintf("want at most %d MiB", MaxBytes>>20))
 	}
-	p := parser{t: t, d: xml.NewDecoder(bytes.NewReader(src)), names: map[string]string{}}
-	root, err := p.run()
+	root, err := newParser(t).run()
 	if err != nil {
 		return nil, err
 	}
@@ -163,6 +162,10 @@ type parser struct {
 	text  []byte // of the innermost element
 	count int
 	root  *Node
+}
+
+func newParser(t *Tree) *parser {
+	return &parser{t: t, d: xml.NewDecoder(bytes.NewReader(t.src)), names: map[string]string{}}
 }
 
 func (p *parser) run() (*Node, error) {

@@ -26,9 +26,11 @@ const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 's
 
 // Options are a Guard's settings.
 type Options struct {
-	MaxBody int64    // bytes of a request's body; 1 MiB
-	HSTS    bool     // the certificate is one that browsers trust: tell them to insist on TLS
-	Open    []string // paths, to the letter, that need no identity once the console is set up
+	MaxBody int64 // bytes of a request's body; 1 MiB
+	// MaxBodies are other bounds, by path.
+	MaxBodies map[string]int64
+	HSTS      bool     // the certificate is one that browsers trust: tell them to insist on TLS
+	Open      []string // paths, to the letter, that need no identity once the console is set up
 	// Provider gives the OpenID provider, or why there is none now; nil: none is
 	// configured.
 	Provider func(context.Context) (*access.Provider, error)
@@ -71,7 +73,11 @@ func Identity(ctx context.Context) access.Identity {
 // route that forgets to ask for a permission is still not public.
 func (g *Guard) Handler(next http.Handler) http.Handler {
 	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, g.opt.MaxBody)
+		most, other := g.opt.MaxBodies[r.URL.Path]
+		if !other {
+			most = g.opt.MaxBody
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 		id, err := g.admit(r)
 		if err != nil {
 			g.Fail(w, r, err)
