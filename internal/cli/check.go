@@ -30,6 +30,7 @@ func checkConfig(c *config.Config, k *config.Checker) {
 	checkConfigVars(c, k)
 	checkActions(c, k)
 	checkPolicy(c, k)
+	checkForwarding(c, k)
 	checkRoles(c, k)
 }
 

@@ -61,7 +61,7 @@ func (a *app) runConsole(ctx context.Context, f *halfFlags) error {
 		return err
 	}
 	c.hup = hup
-	log.Info("reading records", "spool", spoolFolder(cfg), "match_lists", len(cfg.Respond), "store", st != nil)
+	log.Info("reading records", "spool", spoolFolder(cfg), "match_lists", len(cfg.Respond), "forwarding", len(c.forwards), "store", st != nil)
 	if err := c.confine(); err != nil {
 		return errors.Join(err, c.close())
 	}
@@ -74,7 +74,9 @@ func (a *app) runConsole(ctx context.Context, f *halfFlags) error {
 
 // wantsConsole reports whether anything would be done with records beyond
 // eve.json.
-func wantsConsole(cfg *config.Config) bool { return len(cfg.Respond) > 0 || storeInBuild(cfg) == nil }
+func wantsConsole(cfg *config.Config) bool {
+	return len(cfg.Respond) > 0 || len(cfg.Policy.HTTPServers) > 0 || storeInBuild(cfg) == nil
+}
 
 // noStoreError says that this build can't open the store that is configured.
 type noStoreError struct{ engine string }
@@ -118,9 +120,10 @@ type consoleHalf struct {
 	hub       *store.Hub
 	source    *bus.Reader
 	ingest    *store.Ingester
-	web       *webServer // nil: no pages and no API
-	journal   *journal   // nil: no store
-	sandbox   string     // what is in force; empty: nothing was asked
+	web       *webServer           // nil: no pages and no API
+	journal   *journal             // nil: no store
+	forwards  []*respond.MatchList // of the policy's log forwarding, among the responder's
+	sandbox   string               // what is in force; empty: nothing was asked
 
 	from    *halfFlags       // nil: what runs can't be changed
 	configs *configurations  // nil: nobody could reach it
@@ -142,6 +145,11 @@ func (c *consoleHalf) open() error {
 	lists, err := matchLists(c.cfg)
 	if err != nil {
 		return err
+	}
+	var problems []forwardProblem
+	c.forwards, problems = forwardLists(&c.cfg.Policy)
+	for _, p := range problems {
+		c.log.Warn("records are not forwarded", "err", p.err)
 	}
 	if c.folder, err = bus.Follow(spoolFolder(c.cfg), bus.FolderOptions{}); err != nil {
 		return withHint(err, stateHint)
@@ -342,7 +350,7 @@ func (c *consoleHalf) close() error {
 
 // matchLists makes the match lists of a checked configuration.
 func matchLists(cfg *config.Config) ([]*respond.MatchList, error) {
-	var out []*respond.MatchList
+	out, _ := forwardLists(&cfg.Policy)
 	var errs []error
 	for i := range cfg.Respond {
 		m, err := matchList(&cfg.Respond[i])

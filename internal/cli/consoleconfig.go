@@ -69,7 +69,9 @@ func (c *configurations) publish(ctx context.Context, g lifecycle.Generation) er
 	if err != nil || g.Number == c.start.Refused {
 		return err
 	}
-	keys = slices.DeleteFunc(keys, func(k string) bool { return !slices.Contains(consoleKeys(), k) })
+	keys = slices.DeleteFunc(keys, func(k string) bool {
+		return !slices.Contains(consoleKeys(), k) && (k != "policy" || !forwardsDiffer(c.start.Text, g.Text))
+	})
 	switch {
 	case len(keys) == 0:
 	case !c.supervised:

@@ -77,13 +77,15 @@ func Later(err error, pause time.Duration) error { return &later{err, pause} }
 // with them (PAN-OS: log forwarding profile match list).
 type MatchList struct {
 	Name   string
-	Log    string // log type; "" means every type
-	Filter *filter.Filter
+	Log    string         // log type; "" means every type
+	Filter *filter.Filter // nil: every record
+	// Accept narrows the list to records that it takes, too; nil: it takes all.
+	Accept func(*record.Entry) bool
 	Action Action
 }
 
 func (m *MatchList) matches(e *record.Entry, now time.Time) bool {
-	return (m.Log == "" || m.Log == e.Log) && m.Filter.Match(e, now)
+	return (m.Log == "" || m.Log == e.Log) && (m.Accept == nil || m.Accept(e)) && (m.Filter == nil || m.Filter.Match(e, now))
 }
 
 // Options bound the retries. Zero fields mean the default.

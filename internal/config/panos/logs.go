@@ -163,6 +163,7 @@ func (im *importer) logMatch(m *fields) policy.LogMatch {
 			continue
 		}
 		g := t.sub("tagging")
+		im.warn(g.path, "the action is kept, and no tag is set: tags come from the configuration alone", "")
 		l.Tag = append(l.Tag, policy.TagAction{Name: a.name(), Action: g.text("action"), Target: g.text("target"),
 			Timeout: g.number("timeout"), Tags: g.kid("tags").Members()})
 		if r := g.kid("registration"); r != nil && r.Kid("localhost") == nil {

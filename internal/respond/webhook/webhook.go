@@ -195,7 +195,12 @@ func (h *Hook) Deliver(ctx context.Context, d *respond.Delivery) error {
 	if err := h.sign(req, d.ID, body); err != nil {
 		return respond.Permanent(err)
 	}
-	resp, err := h.client.Do(req)
+	return do(h.client, req)
+}
+
+// do sends and judges the answer.
+func do(client *http.Client, req *http.Request) error {
+	resp, err := client.Do(req)
 	if err != nil {
 		return withoutURL(err)
 	}
