@@ -17,6 +17,8 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/base/filelock"
 	"github.com/mirrorwall/mirrorwall/internal/bus"
 	"github.com/mirrorwall/mirrorwall/internal/config"
+	"github.com/mirrorwall/mirrorwall/internal/record/filter"
+	"github.com/mirrorwall/mirrorwall/internal/store"
 	"github.com/mirrorwall/mirrorwall/internal/store/storetest"
 )
 
@@ -221,5 +223,51 @@ func TestConsoleServes(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLogsSameRows holds the command line to the store, for filters of the field.
+func TestLogsSameRows(t *testing.T) {
+	cfg := consoleConfig(t)
+	cfg.Console.Listen = "127.0.0.1:0"
+	st := storetest.NewMemory(nil)
+	if _, err := st.Append(t.Context(), storetest.NewGenerator(1).Blocks(t, "s", 0, 2, 200, time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	c, err := newConsole(cfg, slog.New(slog.NewTextHandler(&log, nil)), st, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := log.String()
+	defer run(t, c)()
+	setup := regexp.MustCompile("--setup ([a-z0-9]+) --console (https://[0-9.:]+) --fingerprint ([0-9a-f]{64})").FindStringSubmatch(first)
+	t.Setenv("MIRRORWALL_PROFILE", filepath.Join(t.TempDir(), "console.json"))
+	play(t, goodPassword+"\n", 0, "login", "root", "--setup", setup[1], "--console", setup[2], "--fingerprint", setup[3])
+	rows := 0
+	for _, text := range storetest.Filters() {
+		q := store.Query{Logs: []string{"traffic", "threat"}, Now: time.Now()}
+		if text != "" {
+			if q.Filter, err = filter.Parse(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := st.Find(t.Context(), q, store.Page{Limit: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := play(t, "", 0, "logs", "traffic,threat", text, "-o", "json", "-n", "1000")
+		same := strings.Count(got, "\n") == len(want.Rows)
+		lines := strings.Split(got, "\n")
+		for i := range want.Rows {
+			same = same && strings.TrimSpace(string(want.Rows[i].Raw)) == lines[i]
+		}
+		if !same {
+			t.Errorf("%s: %d rows, want %d", text, strings.Count(got, "\n"), len(want.Rows))
+		}
+		rows += len(want.Rows)
+	}
+	if rows == 0 {
+		t.Error("no filter found anything")
 	}
 }

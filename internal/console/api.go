@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -104,6 +105,9 @@ func (s *Server) problem(id string, err error) error {
 // add registers an operation; with changes what is common to all.
 func add[I, O any](s *Server, call [2]string, id, summary string, h func(context.Context, *I) (*O, error), with ...func(*huma.Operation)) {
 	op := huma.Operation{OperationID: id, Method: call[0], Path: call[1], Summary: summary}
+	if call[0] != http.MethodGet {
+		op.Parameters = append(op.Parameters, idempotencyParameter())
+	}
 	for _, f := range with {
 		f(&op)
 	}
@@ -129,6 +133,12 @@ func (s *Server) register() error {
 			s.guard.Fail(w, r, &access.Error{Kind: access.Forbidden, Msg: "the permission " + string(p) + " is missing",
 				Hint: "ask a superuser for a role that has it"})
 			return
+		}
+		for name, values := range r.URL.Query() {
+			if len(values) > 1 { // one of them would count, and nobody say which
+				refuseCall(w, http.StatusUnprocessableEntity, "the parameter "+name+" comes "+strconv.Itoa(len(values))+" times", "several values stand in one, with commas between")
+				return
+			}
 		}
 		next(ctx)
 	})

@@ -49,6 +49,7 @@ type Server struct {
 	guard *session.Guard
 	api   huma.API
 	mux   *http.ServeMux
+	once  *onceOnly
 }
 
 // New makes a server. It fails when a dependency is missing, or an operation
@@ -63,7 +64,7 @@ func New(d Deps) (*Server, error) {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	s := &Server{d: d, mux: http.NewServeMux()}
+	s := &Server{d: d, mux: http.NewServeMux(), once: newOnceOnly(d.Now)}
 	open := []string{"/"}
 	if d.Web != nil {
 		err := fs.WalkDir(d.Web, ".", func(path string, e fs.DirEntry, err error) error {
@@ -93,7 +94,7 @@ func New(d Deps) (*Server, error) {
 
 // Handler gives the console's routes, behind their guard.
 func (s *Server) Handler() http.Handler {
-	inner := s.guard.Handler(s.mux)
+	inner := s.guard.Handler(s.once.handler(s.mux))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Request-Id", rand.Text())
 		inner.ServeHTTP(w, r)

@@ -178,7 +178,7 @@ func TestRefusals(t *testing.T) {
 	}
 	for q, want := range map[string]string{
 		"filter=" + url.QueryEscape("( addr.src inn 10.0.0.0/8 )"): `"position":11`,
-		"log=trafic": "did you mean traffic", "last=soon": "no span", "limit=0": "limit", "nonsense=1": "nonsense", "cursor=x": "",
+		"log=trafic": "did you mean traffic", "last=soon": "no span", "limit=0": "limit", "log=traffic&log=threat": "commas between", "nonsense=1": "nonsense", "cursor=x": "",
 	} {
 		if w := f.do(422, c, "GET /api/v1/logs?"+q, ""); !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: %s", q, w.Body)

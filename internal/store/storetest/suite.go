@@ -28,7 +28,7 @@ type Engine struct {
 
 // Filters are asked of every store; the oracle says what they find.
 func Filters() []string {
-	return []string{
+	return append(FieldFilters(),
 		"",
 		"(addr.src in 10.1.0.0/16)",
 		"(addr in 192.0.2.7) or (addr in 2001:db8::/32)",
@@ -53,6 +53,21 @@ func Filters() []string {
 		"( risk-of-app lt 3 )",
 		"( action eq would-deny )",
 		"( app eq nothing-like-it )",
+	)
+}
+
+// FieldFilters are filters as people write them on PAN-OS: each means the same
+// through the predicate, every store, the API, the XML API and the command line.
+func FieldFilters() []string {
+	return []string{
+		"(addr.src in 10.1.10.2/30) and (addr.dst in 192.0.2.2)", "(addr in 1.1.1.1)", "!(addr in 192.0.2.7)", "( app eq 'ssl' )", "( rule eq 'any-any' )",
+		"!( rule eq 'inbound appgw' ) and (receive_time in last-hour)", "(dport eq 443)", "( port.dst eq 443 )", "( user.src eq 'jdoe@corp.example' )",
+		"( action neq allow ) and ( action neq alert )", "(category eq command-and-control) or (category eq malware)", "(app eq smtp) and (category neq benign)",
+		`( dstloc eq "IN" )`, "(verdict neq benign)", "(receive_time in last-60-seconds)", "receive_time in last-24-hrs", "( receive_time geq '2019/06/25 10:00:00' )",
+		"(receive_time in last-15-minutes)", "(receive_time in last-6-hrs)", "(receive_time in last-12-hrs)", "(receive_time in last-calendar-day)",
+		"(receive_time in last-7-days)", "(receive_time in last-7-calendar-days)", "(receive_time in last-calendar-week)", "(receive_time in last-30-days)",
+		"(receive_time in last-30-calendar-days)", "(receive_time in last-calendar-month)", "not ( app eq dns )", "( addr.src notin 10.0.0.0/8 )",
+		"( sport leq 1024 ) or ( zone.src eq trust )",
 	}
 }
 
