@@ -310,7 +310,7 @@ func killRun(t *testing.T) {
 	for i := range c.child {
 		c.start(i)
 	}
-	time.Sleep(3 * time.Second) // the cluster finds its leader; nothing depends on it
+	time.Sleep(3 * time.Second)        // the cluster finds its leader; nothing depends on it
 	everyone := rng.Perm(len(c.child)) // a short run kills each of them, too
 	for n := range kills {
 		time.Sleep(time.Duration(200+rng.IntN(1500)) * time.Millisecond)
