@@ -9,13 +9,14 @@ import (
 )
 
 // confine shuts the sensor's process in, now that its sockets and files are
-// open: it writes to its state and to the folder of eve.json, and calls nobody.
+// open: it writes to its state and to the folder of eve.json, and calls nobody but
+// the bus.
 func (s *service) confine() error {
 	write := []string{s.cfg.State}
 	if p := s.cfg.EVE.Path; p != "" {
 		write = append(write, filepath.Dir(p))
 	}
-	st, err := sandbox.Apply(sandbox.Rules{Write: write})
+	st, err := sandbox.Apply(sandbox.Rules{Write: write, Connect: s.ship != nil})
 	if err != nil {
 		return fail(fmt.Errorf("sandbox: %w", err), stateHint)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mirrorwall/mirrorwall/internal/base/filelock"
 	"github.com/mirrorwall/mirrorwall/internal/bus"
+	"github.com/mirrorwall/mirrorwall/internal/bus/nats"
 	"github.com/mirrorwall/mirrorwall/internal/config"
 	"github.com/mirrorwall/mirrorwall/internal/console/access"
 	"github.com/mirrorwall/mirrorwall/internal/record"
@@ -118,7 +119,10 @@ type consoleHalf struct {
 	responder *respond.Responder
 	store     store.Store // nil: records are not kept
 	hub       *store.Hub
-	source    *bus.Reader
+	source    bus.Source
+	conn      *nats.Conn // of the bus; nil: the sensor's spool is the bus
+	relay     *bus.Spool // what came by the bus, for the match lists; nil: no bus
+	push      *pusher    // configurations, to the bus; nil: no bus
 	ingest    *store.Ingester
 	web       *webServer           // nil: no pages and no API
 	journal   *journal             // nil: no store
@@ -160,7 +164,14 @@ func (c *consoleHalf) open() error {
 	if c.dead, err = bus.Open(deadFolder(c.cfg), bus.Options{}); err != nil {
 		return withHint(err, stateHint)
 	}
-	c.responder = respond.New(c.folder, c.dead, lists, respond.Options{})
+	var records respond.Spool = c.folder
+	if c.cfg.Bus.URL != "" {
+		if err := c.openBus(); err != nil {
+			return err
+		}
+		records = c.relay
+	}
+	c.responder = respond.New(records, c.dead, lists, respond.Options{})
 	c.responder.OnOutcome = c.logOutcome
 	if err := c.openResponder(); err != nil {
 		return err
@@ -170,11 +181,8 @@ func (c *consoleHalf) open() error {
 		// passes over what it has.
 		return c.folder.Forget(storeCursor)
 	}
-	if c.source, err = c.folder.Reader(storeCursor); err != nil {
+	if err := c.openSource(); err != nil {
 		return withHint(err, stateHint)
-	}
-	if f := c.source.SetAside(); f != "" {
-		c.log.Warn("damaged cursor set aside, the log store looks through all records kept", "file", f)
 	}
 	c.hub = store.NewHub()
 	c.ingest = store.NewIngester(c.source, c.store, c.hub, store.IngestOptions{Log: c.log})
@@ -190,6 +198,35 @@ func (c *consoleHalf) open() error {
 		return nil
 	}
 	return c.web.announce(context.Background(), c.log)
+}
+
+// openSource opens what the log store reads.
+func (c *consoleHalf) openSource() error {
+	if c.conn != nil {
+		c.source = &lateSource{conn: c.conn, name: storeCursor, log: c.log}
+		return c.folder.Forget(storeCursor)
+	}
+	r, err := c.folder.Reader(storeCursor)
+	if err != nil {
+		return err
+	}
+	c.source = r
+	if f := r.SetAside(); f != "" {
+		c.log.Warn("damaged cursor set aside, the log store looks through all records kept", "file", f)
+	}
+	return nil
+}
+
+// openBus opens the connection, and the spool between it and the match lists.
+func (c *consoleHalf) openBus() (err error) {
+	if c.conn, err = connectBus(c.cfg); err != nil {
+		return err
+	}
+	c.push = &pusher{conn: c.conn, log: c.log}
+	if c.relay, err = bus.Open(filepath.Join(c.cfg.State, "relay"), bus.Options{}); err != nil {
+		return withHint(err, stateHint)
+	}
+	return nil
 }
 
 // takeLock keeps a second console from acknowledging in this one's name.
@@ -255,6 +292,14 @@ func (c *consoleHalf) run(ctx context.Context) error {
 		})
 	}
 	start(c.responder.Run)
+	if c.conn != nil {
+		start(func(ctx context.Context) error {
+			return relay(ctx, &lateSource{conn: c.conn, name: "relay", log: c.log}, c.relay)
+		})
+	}
+	if c.push != nil && c.configs != nil {
+		start(func(ctx context.Context) error { return c.push.run(ctx, c.configs.Report) })
+	}
 	if c.store != nil {
 		start(c.ingest.Run)
 		start(c.maintain)
@@ -338,6 +383,12 @@ func (c *consoleHalf) close() error {
 	}
 	if c.store != nil {
 		errs = append(errs, c.store.Close())
+	}
+	if c.relay != nil {
+		errs = append(errs, c.relay.Close())
+	}
+	if c.conn != nil {
+		c.conn.Close()
 	}
 	if c.dead != nil {
 		errs = append(errs, c.dead.Close())

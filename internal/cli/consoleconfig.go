@@ -23,10 +23,11 @@ type configurations struct {
 	supervised bool
 	// again has the version for which this console must be started again.
 	again chan uint64
+	push  *pusher // to sensors elsewhere; nil: there are none
 }
 
-func openConfigurations(cfg *config.Config, log *slog.Logger, st start, supervised bool, users *access.Store) (*configurations, error) {
-	c := &configurations{cfg: cfg, log: log, start: st, supervised: supervised, again: make(chan uint64, 1)}
+func openConfigurations(cfg *config.Config, log *slog.Logger, st start, supervised bool, users *access.Store, push *pusher) (*configurations, error) {
+	c := &configurations{cfg: cfg, log: log, start: st, supervised: supervised, again: make(chan uint64, 1), push: push}
 	o := lifecycle.Options{
 		Dir: filepath.Join(cfg.ConsoleState(), "config"), Force: st.File,
 		Check: []config.Check{checkConfig, c.checkFolders},
@@ -64,6 +65,9 @@ func (c *configurations) checkFolders(next *config.Config, k *config.Checker) {
 func (c *configurations) publish(ctx context.Context, g lifecycle.Generation) error {
 	if err := publisher(c.cfg)(ctx, g); err != nil {
 		return err
+	}
+	if c.push != nil {
+		c.push.newest.Store(&generation{g.Number, g.Author, string(g.Text)})
 	}
 	keys, err := changedKeys(c.start.Text, g.Text)
 	if err != nil || g.Number == c.start.Refused {

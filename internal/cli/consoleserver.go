@@ -58,7 +58,7 @@ func (w *webServer) open(c *consoleHalf) (err error) {
 	}
 	var configs *lifecycle.Manager
 	if c.from != nil {
-		if c.configs, err = openConfigurations(cfg, c.log, c.from.start, c.from.supervised, w.access); err != nil {
+		if c.configs, err = openConfigurations(cfg, c.log, c.from.start, c.from.supervised, w.access, c.push); err != nil {
 			return err
 		}
 		configs = c.configs.Manager

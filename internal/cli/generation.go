@@ -94,6 +94,9 @@ type start struct {
 	Number uint64 // the committed version that Text is; 0: the file's
 	// File says that the console shall run Text though others were committed.
 	File bool
+	// State is the folder that the file names: a version that came from another
+	// machine does not move it.
+	State string
 	// Refused is a version that the process could not start with, and Why: it
 	// does not try it again.
 	Refused uint64
@@ -116,8 +119,9 @@ func effective(path string, text []byte, cfg *config.Config, log *slog.Logger, c
 	if err != nil {
 		return st, nil, fail(err, "it was committed in the console; mirrorwall run --from-file takes the file instead")
 	}
+	next.State = cfg.State
 	log.Info("configuration", "version", g.Number, "committed_by", g.Author)
-	return start{Text: []byte(g.Text), Number: g.Number}, next, nil
+	return start{Text: []byte(g.Text), Number: g.Number, State: cfg.State}, next, nil
 }
 
 // noteFile warns of a file that has changed since it ceased to count.

@@ -30,12 +30,14 @@ const maxConfigText = 64 << 20
 // halfFlags are those of sensor and console.
 type halfFlags struct {
 	path       string
+	bus        string // in place of bus: url:
 	supervised bool
 	start      start // once it is open
 }
 
 func (f *halfFlags) register(c *cobra.Command) {
 	c.Flags().StringVarP(&f.path, "config", "c", "mirrorwall.yaml", "configuration `file`")
+	c.Flags().StringVar(&f.bus, "bus", "", "`URL` of the NATS servers, in place of bus: url: (nats://HOST:PORT or tls://…, with commas between)")
 	c.Flags().BoolVar(&f.supervised, "supervised", false, "started by mirrorwall run")
 	if err := c.Flags().MarkHidden("supervised"); err != nil {
 		panic("BUG: " + err.Error())
@@ -46,6 +48,14 @@ func (f *halfFlags) register(c *cobra.Command) {
 // and has checked, so that a half that run starts again works with what the other
 // half works with. tell says that the half works.
 func (f *halfFlags) open(log *slog.Logger, checks ...config.Check) (cfg *config.Config, tell func(), err error) {
+	cfg, tell, err = f.read(log, checks...)
+	if err == nil && f.bus != "" {
+		cfg.Bus.URL = f.bus
+	}
+	return cfg, tell, err
+}
+
+func (f *halfFlags) read(log *slog.Logger, checks ...config.Check) (cfg *config.Config, tell func(), err error) {
 	if !f.supervised {
 		text, cfg, err := readConfig(f.path, checks...)
 		if err == nil {
@@ -59,6 +69,9 @@ func (f *halfFlags) open(log *slog.Logger, checks ...config.Check) (cfg *config.
 	ready := os.NewFile(readyFD, "ready")
 	if cfg, err = config.Parse(f.path, f.start.Text); err != nil {
 		return nil, nil, err
+	}
+	if f.start.State != "" {
+		cfg.State = f.start.State
 	}
 	return cfg, func() {
 		// A parent that is gone needs no word.

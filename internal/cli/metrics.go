@@ -77,7 +77,9 @@ func (s *service) checks() []health.Check {
 	if s.evidence != nil {
 		out = append(out, evidenceCheck(s.evidence.Counters()))
 	}
-	if s.spooled {
+	if s.ship != nil {
+		out = append(out, s.ship.check())
+	} else if s.spooled {
 		out = append(out, s.console.checks()...)
 	}
 	out = append(out, suspendedCheck(s.sensor.Rules().Suspended()))

@@ -29,11 +29,7 @@ type follower struct {
 // report tells the console what this sensor runs; one that can't be told of it
 // goes on.
 func (f *follower) report(why string) {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "sensor"
-	}
-	r := lifecycle.Report{Sensor: host, Number: f.number, Refused: f.refused, Error: why, Waits: f.waits, Time: time.Now()}
+	r := lifecycle.Report{Sensor: sensorName(), Number: f.number, Refused: f.refused, Error: why, Waits: f.waits, Time: time.Now()}
 	if err := writeJSON(generationFile(f.s.cfg, "sensor.json"), r); err != nil {
 		f.s.log.Warn("the console is not told which configuration is in force", "err", err)
 	}
@@ -83,11 +79,12 @@ func (f *follower) take(g *generation) error {
 	if err != nil {
 		return err
 	}
+	next.State = s.cfg.State
 	keys, err := changedKeys(s.text, text)
 	if err != nil {
 		return err
 	}
-	cold := slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return k == "policy" || slices.Contains(consoleKeys(), k) })
+	cold := slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return k == "policy" || k == "state" || slices.Contains(consoleKeys(), k) })
 	if len(cold) > 0 && f.supervised {
 		s.log.Info("a committed configuration needs a start, mirrored packets are missed for that long", "version", g.Number, "sections", strings.Join(cold, ", "))
 		return &restartError{g.Number}

@@ -34,6 +34,7 @@ type service struct {
 	eve       *record.File
 	spool     *bus.Spool
 	spooled   bool            // somebody reads the spool
+	ship      *shipper        // to the bus; nil: the spool is the bus
 	console   *consoleReport  // what the console's process tells
 	evidence  *evidence.Store // nil: none is kept
 	health    *health.Server
@@ -47,7 +48,7 @@ type service struct {
 // newService opens everything that a configuration names; tune changes what the
 // file cannot, before anything runs. On an error nothing stays open.
 func (a *app) newService(cfg *config.Config, log *slog.Logger, obs sensor.Observer, tune ...func(*sensor.Config)) (*service, error) {
-	s := &service{cfg: cfg, log: log, tune: tune, spooled: wantsConsole(cfg), console: &consoleReport{path: consoleReportPath(cfg)}}
+	s := &service{cfg: cfg, log: log, tune: tune, spooled: wantsConsole(cfg) || cfg.Bus.URL != "", console: &consoleReport{path: consoleReportPath(cfg)}}
 	if err := s.open(a, obs); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -62,6 +63,14 @@ func (s *service) open(a *app, obs sensor.Observer) error {
 		return err
 	}
 	if s.spool, err = bus.Open(filepath.Join(s.cfg.State, "spool"), bus.Options{}); err != nil {
+		return withHint(err, stateHint)
+	}
+	if s.cfg.Bus.URL == "" {
+		err = s.spool.Forget(busCursor) // it would hold up every segment
+	} else {
+		s.ship, err = startShipping(s.cfg, s.log, s.spool)
+	}
+	if err != nil {
 		return withHint(err, stateHint)
 	}
 	if s.cfg.EVE.Path != "" {
@@ -261,6 +270,9 @@ func (s *service) close() error {
 	}
 	if s.eve != nil {
 		errs = append(errs, s.eve.Err(), s.eve.Close())
+	}
+	if s.ship != nil {
+		s.ship.close()
 	}
 	if s.spool != nil {
 		if n := s.spool.Counters().WriteErrors; n > 0 {

@@ -71,7 +71,7 @@ func (s *supervisor) next() start {
 		st.Refused, st.Why = g.Number, err.Error()
 		return st
 	}
-	s.start = start{Text: []byte(g.Text), Number: g.Number}
+	s.start = start{Text: []byte(g.Text), Number: g.Number, State: s.cfg.State}
 	return s.start
 }
 

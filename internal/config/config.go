@@ -48,6 +48,7 @@ type Config struct {
 	Health       Health              `yaml:"health"`
 	Console      Console             `yaml:"console"`
 	Store        Store               `yaml:"store"`
+	Bus          Bus                 `yaml:"bus"`
 	Respond      []Respond           `yaml:"respond"`
 	// Policy is what the owner says of zones, objects, rules and profiles.
 	Policy policy.Document `yaml:"policy"`
@@ -164,7 +165,7 @@ type Respond struct {
 // reserved are sections that later versions fill: they are refused by name
 // rather than as a spelling mistake. The hint says where to look today.
 func reserved() map[string]string {
-	out := map[string]string{"cloud": "", "bus": "", "retention": ""}
+	out := map[string]string{"cloud": "", "retention": ""}
 	for _, key := range []string{
 		"assets", "zones", "addresses", "address_groups", "external_lists", "services", "service_groups", "application_groups",
 		"application_filters", "url_categories", "schedules", "profiles", "profile_groups", "tunnel_inspection", "http_servers", "log_forwarding",
@@ -196,6 +197,7 @@ func Default() *Config {
 		Health:   Health{Address: "127.0.0.1:9470"},
 		Console:  defaultConsole(),
 		Store:    defaultStore(),
+		Bus:      defaultBus(),
 	}
 }
 

@@ -55,6 +55,7 @@ func (c *Config) validate(k *Checker) {
 	c.validateRespond(k)
 	c.validateConsole(k)
 	c.validateStore(k)
+	c.validateBus(k)
 	c.validatePolicy(k)
 }
 
