@@ -244,6 +244,10 @@ func TestLogsSameRows(t *testing.T) {
 	setup := regexp.MustCompile("--setup ([a-z0-9]+) --console (https://[0-9.:]+) --fingerprint ([0-9a-f]{64})").FindStringSubmatch(first)
 	t.Setenv("MIRRORWALL_PROFILE", filepath.Join(t.TempDir(), "console.json"))
 	play(t, goodPassword+"\n", 0, "login", "root", "--setup", setup[1], "--console", setup[2], "--fingerprint", setup[3])
+	play(t, "", exitUsage, "logs", "traffic", "-o", "pcap")
+	if got := play(t, "", 0, "logs", "threat", "-o", "pcap"); !strings.HasPrefix(got, "0 captures, ") { // none of these has packets
+		t.Errorf("%q", got)
+	}
 	rows := 0
 	for _, text := range storetest.Filters() {
 		q := store.Query{Logs: []string{"traffic", "threat"}, Now: time.Now()}

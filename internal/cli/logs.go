@@ -58,7 +58,7 @@ func (a *app) logsCommand() *cobra.Command {
 	fl.IntVarP(&f.limit, "limit", "n", 100, "how many records, or values with --top")
 	fl.BoolVar(&f.all, "all", false, "every record that matches, without a limit (json and csv)")
 	fl.BoolVarP(&f.follow, "follow", "f", false, "show records as they come, after the last few")
-	fl.StringVarP(&f.format, "output", "o", "table", "`format`: table, json (EVE, a record a line) or csv")
+	fl.StringVarP(&f.format, "output", "o", "table", "`format`: table, json (EVE, a record a line), csv, or pcap (the packets of threats)")
 	fl.StringVar(&f.top, "top", "", "rank the values of a `field` in place of records")
 	fl.StringVar(&f.by, "by", "count", "what --top ranks by: count, bytes, packets or sessions")
 	fl.StringVar(&f.every, "histogram", "", "count records by time, in steps of this `span`")
@@ -94,6 +94,8 @@ func (a *app) logs(ctx context.Context, f *logsFlags, args []string) error {
 		return a.logsHistogram(ctx, c, f, q)
 	case f.follow:
 		return a.logsFollow(ctx, c, f, q)
+	case f.format == "pcap":
+		return a.logsPackets(ctx, c, q)
 	case f.all:
 		return a.logsAll(ctx, c, f, q)
 	}
@@ -122,8 +124,8 @@ func (f *logsFlags) query(args []string) (url.Values, error) {
 		}
 		q.Set("filter", args[1])
 	}
-	if !slices.Contains([]string{"table", "json", "csv"}, f.format) {
-		return nil, usage("table, json or csv", "--output: unknown format %q", f.format)
+	if !slices.Contains([]string{"table", "json", "csv", "pcap"}, f.format) {
+		return nil, usage("table, json, csv or pcap", "--output: unknown format %q", f.format)
 	}
 	if f.all && f.format == "table" {
 		return nil, usage("-o json, or -o csv", "--all prints no table")
@@ -233,6 +235,27 @@ func (a *app) logsAll(ctx context.Context, c *client, f *logsFlags, q url.Values
 	if _, err := io.Copy(a.out, res.Body); err != nil {
 		return fail(fmt.Errorf("the export broke off: %w", err), "what was printed is not the whole answer; the console's log says more")
 	}
+	return nil
+}
+
+// logsPackets copies the packets of threats into a file or a pipe.
+func (a *app) logsPackets(ctx context.Context, c *client, q url.Values) error {
+	if q.Get("log") != "threat" {
+		return &failure{err: errors.New("-o pcap: only threats have packets"), hint: "mirrorwall logs threat FILTER -o pcap >threats.pcap", code: exitUsage}
+	}
+	if f := fileOf(a.out); f != nil && isTerminal(f) {
+		return &failure{err: errors.New("-o pcap: not to a terminal"), hint: "mirrorwall logs threat FILTER -o pcap >threats.pcap", code: exitUsage}
+	}
+	q.Del("limit")
+	res, err := c.open(ctx, http.MethodGet, "/api/v1/evidence?"+q.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close() // only read
+	if _, err := io.Copy(a.out, res.Body); err != nil {
+		return fail(fmt.Errorf("the export broke off: %w", err), "what was written is not the whole answer; the console's log says more")
+	}
+	fmt.Fprintf(a.err, "%s captures, %s gone or of another link type\n", res.Trailer.Get("Mirrorwall-Captures"), res.Trailer.Get("Mirrorwall-Captures-Missing"))
 	return nil
 }
 

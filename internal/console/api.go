@@ -27,7 +27,7 @@ func permissions() map[string]access.Permission {
 	return map[string]access.Permission{
 		"logs-query": access.LogsRead, "logs-histogram": access.LogsRead, "logs-top": access.LogsRead,
 		"logs-follow": access.LogsRead, "logs-export": access.LogsRead, "logs-fields": access.LogsRead, "logs-check": access.LogsRead,
-		"evidence-hits": access.EvidenceRead, "evidence-pcap": access.EvidenceRead,
+		"evidence-hits": access.EvidenceRead, "evidence-pcap": access.EvidenceRead, "evidence-export": access.EvidenceRead,
 		"users-list": access.UsersRead, "users-create": access.UsersAdmin, "users-delete": access.UsersAdmin,
 		"users-disable": access.UsersAdmin, "users-role": access.UsersAdmin, "users-password": access.UsersAdmin,
 		"totp-begin": signedIn, "totp-confirm": signedIn, "totp-remove": signedIn, "roles-list": signedIn, "password-change": signedIn, "sessions-list": signedIn, "sessions-revoke": signedIn,

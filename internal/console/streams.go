@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,6 +44,8 @@ type (
 func (s *Server) registerStreams() {
 	add(s, [2]string{http.MethodGet, "/api/v1/logs/export"}, "logs-export",
 		"All records that match, streamed; a connection that is cut off tells of an incomplete export", s.export)
+	add(s, [2]string{http.MethodGet, "/api/v1/evidence"}, "evidence-export",
+		"The packets of all threats that match, as one pcap file; trailers say how many captures it holds and how many are gone; audited", s.exportPackets)
 	add(s, [2]string{http.MethodGet, "/api/v1/logs/follow"}, "logs-follow",
 		"History, then live, as server-sent events row and lost; ends after five minutes", s.follow)
 	add(s, [2]string{http.MethodGet, "/api/v1/evidence/{id}"}, "evidence-hits", "Which rules a capture is about, and the bytes they found",
@@ -55,6 +58,61 @@ func (s *Server) registerStreams() {
 			return &Out[*evidence.File]{f}, err
 		})
 	add(s, [2]string{http.MethodGet, "/api/v1/evidence/{id}/pcap"}, "evidence-pcap", "The packets of a capture, as the mirror sent them; audited", s.pcap)
+}
+
+// Trailers of an export of packets.
+const (
+	trailerCaptures = "Mirrorwall-Captures"
+	trailerMissing  = "Mirrorwall-Captures-Missing"
+)
+
+// maxCaptures bounds the captures of one export.
+const maxCaptures = 100_000
+
+// exportPackets streams the packets of all threats that match. What has expired is
+// told behind the packets, in trailers.
+func (s *Server) exportPackets(ctx context.Context, in *Asked) (*huma.StreamResponse, error) {
+	if len(in.Log) > 0 && !slices.Equal(in.Log, []string{"threat"}) {
+		return nil, store.Bad("log=threat, or none", "only threats have packets")
+	}
+	in.Log = []string{"threat"}
+	q, err := s.query(in)
+	if err != nil {
+		return nil, err
+	}
+	if s.d.Evidence == nil {
+		return nil, &access.Error{Kind: access.NotFound, Msg: "this console keeps no captures"}
+	}
+	if err := s.d.Access.Record(ctx, me(ctx), access.Event{Action: "evidence.export", Object: "threat", Detail: in.Filter}); err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		c.SetHeader("Content-Type", "application/vnd.tcpdump.pcap")
+		c.SetHeader("Content-Disposition", `attachment; filename="threats.pcap"`)
+		c.SetHeader("Trailer", trailerCaptures+", "+trailerMissing)
+		j := s.d.Evidence.Join(streamTo(c))
+		seen := map[string]bool{}
+		cov, err := s.d.Store.Scan(c.Context(), q, func(r store.Row) error {
+			e, err := r.Entry()
+			if err != nil || e.PcapID == "" || seen[e.PcapID] {
+				return err
+			}
+			if seen[e.PcapID] = true; len(seen) > maxCaptures {
+				return fmt.Errorf("more than %d captures", maxCaptures)
+			}
+			id, err := evidence.ParseID(e.PcapID)
+			if err != nil {
+				return err
+			}
+			return j.Add(id)
+		})
+		if err != nil || !cov.Complete {
+			s.d.Log.Warn("export of packets was cut off", "error", err, "share", cov.Share)
+			panic(http.ErrAbortHandler) // a part must not look like the whole
+		}
+		c.SetHeader(trailerCaptures, strconv.Itoa(j.Added))
+		c.SetHeader(trailerMissing, strconv.Itoa(j.Missing+j.Other))
+	}}, nil
 }
 
 func (s *Server) capture(text string) (id evidence.ID, err error) {
