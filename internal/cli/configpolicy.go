@@ -82,5 +82,6 @@ func (s *service) swapPolicy(next *config.Config, text []byte) (undo func(), err
 		undo()
 		return func() {}, err
 	}
+	s.sensorCfg.Policy.Inherit(compiled)
 	return undo, nil
 }

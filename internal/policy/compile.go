@@ -67,6 +67,7 @@ type ruleInfo struct {
 	checked               bool // schedule or services hold more than the sets say
 	schedule              *schedule
 	services              []*service // with source ports; nil: the sets say all
+	hits                  *counter
 	vulnerability         *profile
 	spyware               *profile
 }
@@ -201,7 +202,7 @@ func (c *compiler) defaults() {
 			c.oneOf(at(d.key, "action"), "action", d.action, actions())
 		}
 		c.forward(d.in.LogForwarding, at(d.key))
-		*d.out = ruleInfo{name: d.name, action: d.action, verdict: verdictOf(d.action, 6), logEnd: d.in.LogEnd, forward: d.in.LogForwarding}
+		*d.out = ruleInfo{name: d.name, action: d.action, verdict: verdictOf(d.action, 6), logEnd: d.in.LogEnd, forward: d.in.LogForwarding, hits: &counter{}}
 	}
 	c.p.judges = len(c.doc.Rules) > 0 || c.doc.Intrazone != (DefaultRule{}) || c.doc.Interzone != (DefaultRule{})
 }

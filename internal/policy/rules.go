@@ -5,7 +5,7 @@ func (c *compiler) rule(i int) {
 	r := &c.doc.Rules[i]
 	path := at("rules", i)
 	info := &c.p.rules[i]
-	*info = ruleInfo{name: r.Name, action: r.Action, logEnd: r.LogEnd == nil || *r.LogEnd, forward: r.LogForwarding}
+	*info = ruleInfo{name: r.Name, action: r.Action, logEnd: r.LogEnd == nil || *r.LogEnd, forward: r.LogForwarding, hits: &counter{}}
 	if r.Name == "" {
 		c.errorf(path, "name: is what records call it", "rule without a name")
 	}

@@ -68,8 +68,11 @@ func (w *Worker) evaluate(f *flow.Flow, j *judgement, pending bool) {
 }
 
 // logged reports whether the policy wants the record of f. It counts those that
-// it does not want, once for each flow.
+// it does not want, and the flows of each rule, once for each flow.
 func (w *Worker) logged(f *flow.Flow, c *conn) bool {
+	if w.policy != nil && f.Reason != flow.ReasonNone {
+		c.judged.decision.Hit(f.Last)
+	}
 	if w.policy == nil || c.judged.decision.Logged() {
 		return true
 	}
@@ -133,4 +136,14 @@ func (s *Service) SetPolicy(p *policy.Policy) {
 			return
 		}
 	}
+}
+
+// PolicyHits tells how many flows each rule of the policy in force held for; nil
+// without a policy.
+func (s *Service) PolicyHits() []policy.Hits {
+	p := s.rules.Load().Policy
+	if p == nil {
+		return nil
+	}
+	return p.Hits()
 }

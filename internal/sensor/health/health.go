@@ -1,6 +1,6 @@
 // Package health answers load balancers and Prometheus about a live sensor, on
 // an address of its own: /healthz (the process lives), /readyz (it should be
-// sent traffic), /status (what `mirrorwall doctor` reads), /metrics.
+// sent traffic), /status (what `mirrorwall doctor` reads), /policy (flows by rule), /metrics.
 //
 // It reads the snapshots that workers publish and never touches the packet
 // path.
@@ -71,6 +71,7 @@ func Listen(address string, svc *sensor.Service, extra func() []Check, more ...p
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /status", s.status)
+	mux.HandleFunc("GET /policy", s.policy)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	s.http = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
 	return s, nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mirrorwall/mirrorwall/internal/policy"
 	"github.com/mirrorwall/mirrorwall/internal/sensor"
 )
 
@@ -60,6 +61,17 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	// A reader that has gone away needs no answer.
 	_ = json.NewEncoder(w).Encode(s.Status())
+}
+
+// policy answers with the flows that each rule held for, in the order of rules.
+func (s *Server) policy(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	hits := s.svc.PolicyHits()
+	if hits == nil {
+		hits = []policy.Hits{}
+	}
+	// As above.
+	_ = json.NewEncoder(w).Encode(hits)
 }
 
 // Status gathers what the workers published last.
