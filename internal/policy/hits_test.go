@@ -55,3 +55,18 @@ func TestHits(t *testing.T) {
 	}
 	next.Inherit(nil)
 }
+
+// TestLogStart: a setting without effect is told once, at the first of them.
+func TestLogStart(t *testing.T) {
+	doc := &Document{Rules: []Rule{{Name: "a", Action: "allow"}, {Name: "b", Action: "deny", LogStart: true}, {Name: "c", Action: "deny", LogStart: true}}}
+	_, problems := Compile(doc, Env{})
+	n := 0
+	for _, p := range problems {
+		if p.Msg == "log_start of 2 rules has no effect: a record is written when a flow ends" && p.Warning && len(p.Path) == 3 && p.Path[1] == 1 {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%+v", problems)
+	}
+}

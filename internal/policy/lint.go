@@ -27,6 +27,7 @@ func (c *compiler) lints() {
 		}
 	}
 	c.forwardLint()
+	c.startLint()
 	c.openLint()
 	if !slices.ContainsFunc(c.list, func(p Problem) bool { return !p.Warning }) {
 		c.shadowLint()
@@ -41,6 +42,23 @@ func (c *compiler) duplicateRules() {
 			continue
 		}
 		first[r.Name] = i
+	}
+}
+
+// startLint tells that log_start is kept and changes nothing: once, for an
+// imported policy may have it everywhere.
+func (c *compiler) startLint() {
+	first, n := -1, 0
+	for i := range c.doc.Rules {
+		if c.doc.Rules[i].LogStart && !c.doc.Rules[i].Disabled {
+			if n++; first < 0 {
+				first = i
+			}
+		}
+	}
+	if n > 0 {
+		c.warnf(at("rules", first, "log_start"), "sensor: flow_interval: writes a record while a flow lasts",
+			"log_start of %d rules has no effect: a record is written when a flow ends", n)
 	}
 }
 
