@@ -15,6 +15,9 @@ type elem struct {
 	version           string
 	text              string
 	kids              []*elem
+	// whole: the children's names are ours, not the original's, so that what has
+	// changed in it replaces all of it.
+	whole bool
 }
 
 func el(name string, kids ...*elem) *elem { return (&elem{name: name}).add(kids...) }
@@ -37,6 +40,14 @@ func (e *elem) add(kids ...*elem) *elem {
 func (e *elem) some() *elem {
 	if len(e.kids) == 0 {
 		return nil
+	}
+	return e
+}
+
+// replaced marks an element whose children can't be told apart by name.
+func (e *elem) replaced() *elem {
+	if e != nil {
+		e.whole = true
 	}
 	return e
 }

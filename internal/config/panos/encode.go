@@ -193,7 +193,7 @@ func (e *encoder) profiles(shared bool) *elem {
 			for i, pattern := range f.Patterns {
 				rules.add(entry("rule"+strconv.Itoa(i), text("data-object", pattern), number("alert-threshold", f.Alert), number("block-threshold", f.Block)))
 			}
-			return entry(f.Name, rules.some())
+			return entry(f.Name, rules.some().replaced())
 		}),
 		section(e, shared, "dos-protection", p.DoS, func(f *policy.DoSProfile) string { return f.Name }, func(f *policy.DoSProfile) *elem {
 			limit := number("max-concurrent-limit", f.MaxSessions)
@@ -210,7 +210,8 @@ func floods(rates map[string]policy.FloodRate) *elem {
 	f := el("flood")
 	for _, kind := range floodKinds() {
 		if r, ok := rates[kind]; ok {
-			f.add(el(kind, text("enable", "yes"), el("red", text("alarm-rate", strconv.Itoa(r.Alarm)), text("activate-rate", strconv.Itoa(r.Activate)), text("maximal-rate", strconv.Itoa(r.Maximal)))))
+			f.add(el(kind, text("enable", "yes"), el("red", text("alarm-rate", strconv.Itoa(r.Alarm)), text("activate-rate", strconv.Itoa(r.Activate)),
+				text("maximal-rate", strconv.Itoa(r.Maximal)))).replaced())
 		}
 	}
 	return f.some()
@@ -239,7 +240,7 @@ func (e *encoder) rulebase() *elem {
 		}
 		tunnel.add(entry(t.Name, anyMembers("from", t.From), anyMembers("to", t.To), anyMembers("source", t.Source), anyMembers("destination", t.Destination),
 			anyMembers("source-user", nil), members("application", []string{"vxlan"}),
-			el("monitor-options", text("monitor-name", t.MonitorName)).some(), el("tunnel-id", ids.some()).some(), yes("disabled", t.Disabled)))
+			el("monitor-options", text("monitor-name", t.MonitorName)).some(), el("tunnel-id", ids.some().replaced()).some(), yes("disabled", t.Disabled)))
 	}
 	for _, d := range []struct {
 		name string

@@ -27,7 +27,7 @@ func (m *merger) merge(n *Node, from, to *elem, depth int) {
 		m.raw(n)
 		return
 	}
-	if len(n.Kids) == 0 || len(to.kids) == 0 || to.kids[0].name == "member" || n.Kids[0].Name == "member" || from.uuid != to.uuid {
+	if to.whole || len(n.Kids) == 0 || len(to.kids) == 0 || to.kids[0].name == "member" || n.Kids[0].Name == "member" || from.uuid != to.uuid {
 		to.write(&m.out, depth)
 		return
 	}

@@ -451,3 +451,45 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 }
+
+// TestExportNames: what PAN-OS names and a policy does not, VNI lists, patterns,
+// kinds of flood protection, is not left behind when it changes or goes.
+func TestExportNames(t *testing.T) {
+	const file = `<config version="10.1.0"><devices><entry name="localhost.localdomain"><vsys><entry name="vsys1">
+<profiles>
+  <data-filtering><entry name="d"><rules><entry name="cards"><data-object>p1</data-object><alert-threshold>1</alert-threshold></entry><entry name="ids"><data-object>p2</data-object><alert-threshold>1</alert-threshold></entry></rules></entry></data-filtering>
+  <dos-protection><entry name="f"><type>aggregate</type><flood><tcp-syn><enable>yes</enable><syn-cookies><alarm-rate>1</alarm-rate><activate-rate>2</activate-rate><maximal-rate>3</maximal-rate></syn-cookies></tcp-syn></flood></entry></dos-protection>
+</profiles>
+<rulebase><tunnel-inspect><rules><entry name="t"><from><member>any</member></from><to><member>any</member></to><source><member>any</member></source><destination><member>any</member></destination><source-user><member>any</member></source-user><application><member>vxlan</member></application><tunnel-id><vni><entry name="prod"><id>100-199</id></entry><entry name="test"><id>7</id></entry></vni></tunnel-id></entry></rules></tunnel-inspect></rulebase>
+</entry></vsys></entry></devices></config>`
+	_, first := imported(t, file)
+	if len(first.Policy.TunnelInspection) != 1 || len(first.Policy.TunnelInspection[0].VNIs) != 2 || len(first.Policy.Profiles.Data) != 1 || len(first.Policy.Profiles.DoS) != 1 {
+		t.Fatalf("%+v", first.Policy)
+	}
+	for name, change := range map[string]func(*policy.Document){
+		"another VNI":    func(d *policy.Document) { d.TunnelInspection[0].VNIs = []string{"5"} },
+		"no VNI":         func(d *policy.Document) { d.TunnelInspection[0].VNIs = nil },
+		"a pattern less": func(d *policy.Document) { d.Profiles.Data[0].Patterns = d.Profiles.Data[0].Patterns[1:] },
+		"no pattern":     func(d *policy.Document) { d.Profiles.Data[0].Patterns = nil },
+		"another rate": func(d *policy.Document) {
+			for kind, r := range d.Profiles.DoS[0].Flood {
+				r.Alarm = 50
+				d.Profiles.DoS[0].Flood[kind] = r
+			}
+		},
+		"no flood": func(d *policy.Document) { d.Profiles.DoS[0].Flood = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			tree, res := imported(t, file)
+			change(&res.Policy)
+			out, err := Export(&res.Policy, tree)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, back := imported(t, string(out)); !reflect.DeepEqual(back.Policy.TunnelInspection, res.Policy.TunnelInspection) ||
+				!reflect.DeepEqual(back.Policy.Profiles, res.Policy.Profiles) {
+				t.Errorf("the export reads as\n%+v\n%+v\n%s", back.Policy.TunnelInspection, back.Policy.Profiles, out)
+			}
+		})
+	}
+}
