@@ -23,7 +23,7 @@ func checkPolicy(c *config.Config, k *config.Checker) {
 // compilePolicy makes the sensor judge flows by the document's policy. Its
 // warnings go to the log: they are no reason not to start.
 func (s *service) compilePolicy(cfg *sensor.Config) error {
-	p, problems := policy.Compile(&s.cfg.Policy, policy.Env{Apps: cfg.Catalogue})
+	p, problems := policy.Compile(&s.cfg.Policy, policy.Env{Apps: cfg.Catalogue, Registered: s.tags})
 	var errs []error
 	warnings := 0
 	for _, problem := range problems {

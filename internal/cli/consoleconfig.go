@@ -12,6 +12,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/config"
 	"github.com/mirrorwall/mirrorwall/internal/config/lifecycle"
 	"github.com/mirrorwall/mirrorwall/internal/console/access"
+	"github.com/mirrorwall/mirrorwall/internal/console/tags"
 )
 
 // configurations keeps the candidate and the committed versions of a console.
@@ -23,6 +24,7 @@ type configurations struct {
 	supervised bool
 	// again has the version for which this console must be started again.
 	again chan uint64
+	tags  *tags.Registry
 	push  *pusher // to sensors elsewhere; nil: there are none
 }
 
@@ -121,6 +123,9 @@ func (c *configurations) run(ctx context.Context) error {
 				c.log.Error("configurations: tried again", "err", err)
 			}
 			c.hear()
+			if err := c.tags.Sweep(); err != nil {
+				c.log.Warn("registered tags are not handed to the sensor yet", "err", err)
+			}
 		case number = <-c.again:
 			c.log.Info("a committed configuration needs a start of the console", "version", number)
 			restart = time.After(restartAfter)

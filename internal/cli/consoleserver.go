@@ -16,6 +16,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/config/lifecycle"
 	"github.com/mirrorwall/mirrorwall/internal/console"
 	"github.com/mirrorwall/mirrorwall/internal/console/access"
+	"github.com/mirrorwall/mirrorwall/internal/console/tags"
 	"github.com/mirrorwall/mirrorwall/internal/evidence"
 )
 
@@ -57,11 +58,19 @@ func (w *webServer) open(c *consoleHalf) (err error) {
 		return fail(err, "console: state: names the folder of users and sessions")
 	}
 	var configs *lifecycle.Manager
+	var registry *tags.Registry
 	if c.from != nil {
 		if c.configs, err = openConfigurations(cfg, c.log, c.from.start, c.from.supervised, w.access, c.push); err != nil {
 			return err
 		}
 		configs = c.configs.Manager
+		registry, err = tags.Open(filepath.Join(dir, "tags.json"), time.Now, func(all map[string][]string) error {
+			return writeJSON(generationFile(cfg, "tags.json"), all)
+		})
+		if err != nil {
+			return fail(err, "console: state: has the file; what is in it can be registered again")
+		}
+		c.configs.tags = registry
 		if err := configs.Tick(context.Background()); err != nil { // what a start before could not do
 			return fail(err, stateHint)
 		}
@@ -70,7 +79,7 @@ func (w *webServer) open(c *consoleHalf) (err error) {
 		return fail(err, "console: listen: names another address, or is empty for none")
 	}
 	w.server, err = console.New(console.Deps{
-		Access: w.access, Store: c.store, Hub: c.hub, Config: configs, XML: filepath.Join(dir, "xml"), Evidence: evidence.NewReader(filepath.Join(cfg.State, "evidence")), Log: c.log,
+		Access: w.access, Store: c.store, Hub: c.hub, Config: configs, XML: filepath.Join(dir, "xml"), Tags: registry, Evidence: evidence.NewReader(filepath.Join(cfg.State, "evidence")), Log: c.log,
 		Version: version, HSTS: cfg.Console.Cert != "", Provider: provider(cfg, w.access),
 	})
 	return err

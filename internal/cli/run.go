@@ -137,6 +137,7 @@ func (s *service) watch(ctx context.Context, f *follower, hup <-chan os.Signal) 
 			if err := f.look(); err != nil {
 				return err
 			}
+			f.lookTags()
 			s.managed = f.number > 0
 		}
 	}

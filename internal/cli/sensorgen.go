@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"io/fs"
+	"maps"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -23,6 +25,7 @@ type follower struct {
 	refused    uint64 // not to be tried again
 	supervised bool
 	seen       os.FileInfo // of current.json, when it was last read
+	seenTags   os.FileInfo // of tags.json
 	waits      []string    // keys that take effect at the next start
 }
 
@@ -33,6 +36,45 @@ func (f *follower) report(why string) {
 	if err := writeJSON(generationFile(f.s.cfg, "sensor.json"), r); err != nil {
 		f.s.log.Warn("the console is not told which configuration is in force", "err", err)
 	}
+}
+
+// lookTags takes the tags that were registered, into the policy alone.
+func (f *follower) lookTags() {
+	s := f.s
+	st, err := os.Stat(generationFile(s.cfg, "tags.json"))
+	if err != nil || f.seenTags != nil && os.SameFile(st, f.seenTags) && st.ModTime().Equal(f.seenTags.ModTime()) {
+		return
+	}
+	f.seenTags = st
+	next := readTags(s.cfg)
+	if maps.EqualFunc(next, s.tags, slices.Equal) {
+		return
+	}
+	s.tags = next
+	old := s.sensorCfg.Policy
+	if err := s.compilePolicy(s.sensorCfg); err != nil {
+		s.log.Error("registered tags are not in force", "err", err)
+		s.sensorCfg.Policy = old
+		return
+	}
+	s.sensorCfg.Policy.Inherit(old)
+	s.sensor.SetPolicy(s.sensorCfg.Policy)
+	s.log.Info("registered tags", "addresses", len(next))
+}
+
+// readTags reads what the console has registered; nothing when there is none.
+func readTags(cfg *config.Config) map[netip.Addr][]string {
+	var all map[string][]string
+	if readJSON(generationFile(cfg, "tags.json"), maxConfigText, &all) != nil {
+		return nil
+	}
+	out := map[netip.Addr][]string{}
+	for text, list := range all {
+		if a, err := netip.ParseAddr(text); err == nil {
+			out[a] = list
+		}
+	}
+	return out
 }
 
 // look takes another generation, when there is one. A restartError asks for a

@@ -38,10 +38,11 @@ type service struct {
 	console   *consoleReport  // what the console's process tells
 	evidence  *evidence.Store // nil: none is kept
 	health    *health.Server
-	path      string                 // of the configuration; empty: it is not read again
-	text      []byte                 // what is in force of it
-	managed   bool                   // the text was committed in the console, the file does not count
-	sandbox   atomic.Pointer[string] // what is in force; nil: nothing was asked
+	path      string                  // of the configuration; empty: it is not read again
+	text      []byte                  // what is in force of it
+	tags      map[netip.Addr][]string // that addresses carry for a while
+	managed   bool                    // the text was committed in the console, the file does not count
+	sandbox   atomic.Pointer[string]  // what is in force; nil: nothing was asked
 	tune      []func(*sensor.Config)
 }
 
@@ -122,6 +123,7 @@ func (s *service) openSensorConfig(a *app) error {
 	b := s.cfg.Rules.Budget
 	cfg.Budget = detect.Budget{Share: b.Share, Window: int64(b.Window), Floor: uint64(b.Steps), Pinned: s.cfg.Rules.Pinned}
 	cfg.Clock = ruleClock()
+	s.tags = readTags(s.cfg)
 	if err := s.compilePolicy(cfg); err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func (s *Server) registerXML(open *[]string, large map[string]int64) error {
 	if s.d.XML == "" || s.d.Config == nil {
 		return nil
 	}
-	h, err := panapi.New(panapi.Deps{Access: s.d.Access, Config: s.d.Config, Store: s.d.Store, Dir: s.d.XML, Now: s.d.Now, Log: s.d.Log, Version: s.d.Version})
+	h, err := panapi.New(panapi.Deps{Access: s.d.Access, Config: s.d.Config, Store: s.d.Store, Tags: s.d.Tags, Dir: s.d.XML, Now: s.d.Now, Log: s.d.Log, Version: s.d.Version})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/config/lifecycle"
 	"github.com/mirrorwall/mirrorwall/internal/console/access"
 	"github.com/mirrorwall/mirrorwall/internal/console/session"
+	"github.com/mirrorwall/mirrorwall/internal/console/tags"
 	"github.com/mirrorwall/mirrorwall/internal/evidence"
 	"github.com/mirrorwall/mirrorwall/internal/store"
 )
@@ -33,6 +34,7 @@ type Deps struct {
 	Hub      *store.Hub         // what is followed; nil: nothing can be
 	Evidence *evidence.Reader   // nil: no captures
 	Config   *lifecycle.Manager // nil: this console keeps no configurations
+	Tags     *tags.Registry     // tags that addresses carry for a while; nil: none
 	XML      string             // folder of the PAN-OS XML API; empty, or without Config: there is none
 	Web      fs.FS              // the pages, which anyone may load; nil: one line of text
 	Now      func() time.Time   // time.Now

@@ -52,21 +52,22 @@ func ops() map[string]answer {
 		}
 	}
 	return map[string]answer{
-		"show system info":           {access.SystemRead, (*Handler).systemInfo},
-		"show clock":                 {access.SystemRead, (*Handler).clock},
-		"show jobs id":               {access.ConfigRead, (*Handler).showJob},
-		"show jobs all":              {access.ConfigRead, (*Handler).showJobs},
-		"show config running":        {access.ConfigRead, (*Handler).showRunning},
-		"show config candidate":      {access.ConfigRead, (*Handler).showCandidate},
-		"check pending-changes":      {access.ConfigRead, (*Handler).pending},
-		"validate full":              {access.ConfigRead, (*Handler).validate},
-		"load config from":           {access.ConfigEdit, (*Handler).load},
-		"save config to":             {access.ConfigEdit, (*Handler).save},
-		"revert config":              {access.ConfigEdit, (*Handler).revert},
-		"request config-lock add":    {access.ConfigEdit, lock(lifecycle.ConfigLock)},
-		"request config-lock remove": {access.ConfigEdit, unlock(lifecycle.ConfigLock)},
-		"request commit-lock add":    {access.ConfigCommit, lock(lifecycle.CommitLock)},
-		"request commit-lock remove": {access.ConfigCommit, unlock(lifecycle.CommitLock)},
+		"show system info":              {access.SystemRead, (*Handler).systemInfo},
+		"show clock":                    {access.SystemRead, (*Handler).clock},
+		"show jobs id":                  {access.ConfigRead, (*Handler).showJob},
+		"show jobs all":                 {access.ConfigRead, (*Handler).showJobs},
+		"show config running":           {access.ConfigRead, (*Handler).showRunning},
+		"show config candidate":         {access.ConfigRead, (*Handler).showCandidate},
+		"show object registered-ip all": {access.ConfigRead, (*Handler).showTags},
+		"check pending-changes":         {access.ConfigRead, (*Handler).pending},
+		"validate full":                 {access.ConfigRead, (*Handler).validate},
+		"load config from":              {access.ConfigEdit, (*Handler).load},
+		"save config to":                {access.ConfigEdit, (*Handler).save},
+		"revert config":                 {access.ConfigEdit, (*Handler).revert},
+		"request config-lock add":       {access.ConfigEdit, lock(lifecycle.ConfigLock)},
+		"request config-lock remove":    {access.ConfigEdit, unlock(lifecycle.ConfigLock)},
+		"request commit-lock add":       {access.ConfigCommit, lock(lifecycle.CommitLock)},
+		"request commit-lock remove":    {access.ConfigCommit, unlock(lifecycle.CommitLock)},
 	}
 }
 

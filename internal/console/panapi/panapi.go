@@ -25,6 +25,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/config/lifecycle"
 	"github.com/mirrorwall/mirrorwall/internal/config/panos"
 	"github.com/mirrorwall/mirrorwall/internal/console/access"
+	"github.com/mirrorwall/mirrorwall/internal/console/tags"
 	"github.com/mirrorwall/mirrorwall/internal/record/filter"
 	"github.com/mirrorwall/mirrorwall/internal/store"
 )
@@ -43,8 +44,9 @@ type Deps struct {
 	Access  *access.Store
 	Config  *lifecycle.Manager
 	Store   store.Store
-	Dir     string // its own folder, made when it is missing
-	Version string // of the program
+	Tags    *tags.Registry // nil: none are registered
+	Dir     string         // its own folder, made when it is missing
+	Version string         // of the program
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -126,6 +128,7 @@ func types() map[string]answer {
 		"commit":  {access.ConfigCommit, (*Handler).commit},
 		"log":     {access.LogsRead, (*Handler).log},
 		"export":  {access.ConfigRead, (*Handler).export},
+		"user-id": {access.RespondAct, (*Handler).userID},
 		"import":  {access.ConfigEdit, (*Handler).importFile},
 	}
 }
@@ -292,6 +295,7 @@ func (h *Handler) fail(w http.ResponseWriter, err error) {
 		edit  *panos.EditError
 		no    *panos.RefusedError
 		conf  config.Errors
+		tag   *tags.Error
 	)
 	switch {
 	case errors.As(err, &r):
@@ -320,6 +324,8 @@ func (h *Handler) fail(w http.ResponseWriter, err error) {
 		r = &refusal{codeInvalid, []string{wrong.Error(), wrong.Hint}}
 	case errors.As(err, &query):
 		r = &refusal{codeInvalid, []string{query.Msg, query.Hint}}
+	case errors.As(err, &tag):
+		r = &refusal{codeInvalid, []string{tag.Msg}}
 	case errors.As(err, &conf):
 		r = &refusal{codeInvalid, strings.Split(conf.Error(), "\n")}
 	default:

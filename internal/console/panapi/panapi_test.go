@@ -24,6 +24,7 @@ import (
 	"github.com/mirrorwall/mirrorwall/internal/config/lifecycle"
 	"github.com/mirrorwall/mirrorwall/internal/config/panos"
 	"github.com/mirrorwall/mirrorwall/internal/console/access"
+	"github.com/mirrorwall/mirrorwall/internal/console/tags"
 	"github.com/mirrorwall/mirrorwall/internal/record/filter"
 	"github.com/mirrorwall/mirrorwall/internal/record/recordtest"
 	"github.com/mirrorwall/mirrorwall/internal/store"
@@ -74,7 +75,11 @@ func newFixture(tb testing.TB) *fixture {
 		tb.Fatal(err)
 	}
 	f.store = mem
-	f.h, err = New(Deps{Access: f.access, Config: f.configs, Store: mem, Dir: filepath.Join(dir, "xml"), Version: "test", Now: clock, Log: slog.New(slog.NewTextHandler(&f.log, nil))})
+	registry, err := tags.Open(filepath.Join(dir, "tags.json"), clock, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f.h, err = New(Deps{Tags: registry, Access: f.access, Config: f.configs, Store: mem, Dir: filepath.Join(dir, "xml"), Version: "test", Now: clock, Log: slog.New(slog.NewTextHandler(&f.log, nil))})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -298,7 +303,15 @@ func TestConfiguration(t *testing.T) {
 	f.call("<action>allow</action>", "type", "config", "action", "get", "xpath", rules+"/entry[@name='last']/action")
 	f.call("lock", "type", "op", "cmd", "<request><commit-lock><add><comment>mine</comment></add></commit-lock></request>")
 	f.call("is not answered", "type", "op", "cmd", "<request><restart><system/></restart></request>")
-	f.call("is not answered", "type", "user-id", "cmd", "<uid-message/>")
+	f.call("no payload", "type", "user-id", "cmd", "<uid-message/>")
+	const register = `<uid-message><type>update</type><payload><register><entry ip="10.0.0.1"><tag><member timeout="60">quarantine</member><member>web</member></tag></entry></register></payload></uid-message>`
+	f.call("uid-response", "type", "user-id", "cmd", register)
+	f.call(`<entry ip="10.0.0.1"><tag><member>quarantine</member><member>web</member></tag></entry><count>1</count>`, "type", "op", "cmd", "<show><object><registered-ip><all/></registered-ip></object></show>")
+	f.call("uid-response", "type", "user-id", "cmd", strings.NewReplacer("register>", "unregister>", ` timeout="60"`, "").Replace(register))
+	f.call("<count>0</count>", "type", "op", "cmd", "<show><object><registered-ip><all/></registered-ip></object></show>")
+	f.call("no address", "type", "user-id", "cmd", strings.Replace(register, "10.0.0.1", "ten", 1))
+	f.call("no quotes", "type", "user-id", "cmd", strings.Replace(register, ">web<", ">w'eb<", 1))
+	f.call("not answered here", "type", "user-id", "cmd", strings.ReplaceAll(register, "register>", "login>"))
 }
 
 func first[A, B any](a A, _ B) A { return a }
